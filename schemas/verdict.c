@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "schemas/verdict.h"
+
+#include <string.h>
+
+#include "schemas/buf.h"
+
+const char *st_suggestion_name(enum st_suggestion suggestion)
+{
+	static const char *const names[] = {
+	    [ST_SUGGEST_NONE] = "none",
+	    [ST_SUGGEST_REQUEST_APPROVAL] = "request_approval",
+	    [ST_SUGGEST_WAIT] = "wait",
+	    [ST_SUGGEST_DOWNGRADE_MODEL] = "downgrade_model",
+	    [ST_SUGGEST_USE_CACHE] = "use_cache",
+	    [ST_SUGGEST_FIX_DEFINITION] = "fix_definition",
+	};
+	return names[suggestion];
+}
+
+static void add_refusal(struct st_buf *buf, const struct st_refusal *r)
+{
+	st_buf_addf(buf, "{\"scope\":\"%s\",\"scope_id\":", st_scope_name(r->scope));
+	st_buf_add_json_string(buf, r->scope_id, strlen(r->scope_id));
+	st_buf_addf(buf, ",\"meter\":\"%s\",\"window\":null", st_meter_name(r->meter));
+	st_buf_addf(buf, ",\"limit\":%lld,\"granted\":%lld", (long long)r->limit,
+		    (long long)r->granted);
+	st_buf_addf(buf, ",\"settled\":%lld,\"held\":%lld", (long long)r->settled,
+		    (long long)r->held);
+	st_buf_addf(buf, ",\"asked\":%lld,\"remaining\":%lld}", (long long)r->asked,
+		    (long long)r->remaining);
+}
+
+void st_verdict_add_json(struct st_buf *buf, const struct st_verdict *verdict)
+{
+	char until[ST_TIME_TEXT_MAX];
+	st_buf_addf(buf, "{\"allowed\":%s,\"refused\":[", verdict->allowed ? "true" : "false");
+	for (size_t i = 0; i < verdict->n_refused; i++) {
+		if (i > 0) {
+			st_buf_add_char(buf, ',');
+		}
+		add_refusal(buf, &verdict->refused[i]);
+	}
+	st_buf_addf(buf, "],\"suggest\":{\"action\":\"%s\",\"until\":",
+		    st_suggestion_name(verdict->suggestion));
+	if (verdict->until == ST_TIME_NONE) {
+		st_buf_add_text(buf, "null");
+	} else {
+		st_buf_addf(buf, "\"%s\"", st_time_format(verdict->until, until));
+	}
+	st_buf_add_text(buf, ",\"model\":null}}");
+}
