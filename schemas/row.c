@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "schemas/row.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "schemas/effect.h"
+#include "schemas/event.h"
+#include "schemas/mem.h"
+
+#define STEP_BITS 11
+#define ITEM_BITS 11
+
+static_assert(ST_STEPS_MAX < 1 << STEP_BITS, "a step index fits its bits");
+static_assert(ST_FOR_EACH_MAX < 1 << ITEM_BITS, "an item index fits its bits");
+static_assert(ST_METER_COUNT <= 1 << 8, "a meter fits its bits");
+
+int64_t st_row_step_no(int64_t run_no, int step, int item)
+{
+	assert(step >= 0 && step < 1 << STEP_BITS);
+	assert(item >= 0 && item < 1 << ITEM_BITS);
+	return run_no << (STEP_BITS + ITEM_BITS) | (int64_t)step << ITEM_BITS | item;
+}
+
+int64_t st_row_account_no(int64_t run_no, int step, enum st_meter meter)
+{
+	assert(step >= -1 && step < ST_STEPS_MAX);
+	return run_no << 20 | (int64_t)(step + 1) << 8 | (int64_t)meter;
+}
+
+int64_t st_row_wide_account_no(int64_t scope_no, enum st_meter meter)
+{
+	assert(scope_no >= 0);
+	return -(scope_no << 8 | (int64_t)meter) - 1;
+}
+
+static struct st_row *add(struct st_rows *rows, enum st_row_type type)
+{
+	if (rows->n == rows->cap) {
+		rows->cap = rows->cap == 0 ? 64 : rows->cap * 2;
+		rows->of = st_realloc(rows->of, rows->cap * sizeof *rows->of);
+	}
+	struct st_row *row = &rows->of[rows->n++];
+	row->type = type;
+	return row;
+}
+
+#define X(NAME, member)                                                                            \
+	struct st_row_##member *st_rows_add_##member(struct st_rows *rows)                         \
+	{                                                                                          \
+		struct st_row *row = add(rows, ST_ROW_##NAME);                                     \
+		row->member = st_alloc(sizeof *row->member);                                       \
+		return row->member;                                                                \
+	}
+ST_ROW_X(X)
+#undef X
+
+struct st_effect *st_update_add(struct st_update *update, enum st_effect_type type)
+{
+	if (update->n_effects == update->effects_cap) {
+		update->effects_cap = update->effects_cap == 0 ? 16 : update->effects_cap * 2;
+		update->effects =
+		    st_realloc(update->effects, update->effects_cap * sizeof *update->effects);
+	}
+	struct st_effect *effect = &update->effects[update->n_effects++];
+	*effect = (struct st_effect){.type = type};
+	return effect;
+}
+
+const char *st_role_name(enum st_role role)
+{
+	static const char *const names[] = {"viewer", "submitter", "approver", "admin"};
+	assert((unsigned)role < ST_ROLE_COUNT);
+	return names[role];
+}
+
+const char *st_event_type_name(enum st_event_type type)
+{
+	static const char *const names[] = {
+#define X(NAME, text) text,
+	    ST_EVENT_X(X)
+#undef X
+	};
+	assert((unsigned)type < ST_EVENT_COUNT);
+	return names[type];
+}
+
+int st_role_parse(const char *name)
+{
+	for (int i = 0; i < ST_ROLE_COUNT; i++) {
+		if (strcmp(st_role_name((enum st_role)i), name) == 0) {
+			return i;
+		}
+	}
+	return -1;
+}
