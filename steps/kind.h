@@ -12,6 +12,7 @@
 #include "schemas/envelope.h"
 #include "schemas/err.h"
 #include "schemas/meter.h"
+#include "schemas/time.h"
 
 /* How the shell performs a call of this kind. */
 enum st_via {
@@ -58,7 +59,8 @@ struct st_plan {
 				    */
 	int64_t counted_input; /* in: exact input tokens from the provider, -1 when not asked yet */
 	int64_t timeout_ms;
-	int64_t wait_ms; /* ST_VIA_TIMER */
+	int64_t wait_ms;    /* ST_VIA_TIMER: from the start of the call */
+	st_time wait_until; /* ST_VIA_TIMER: the moment instead; ST_TIME_NONE: wait_ms counts */
 	char intent[256]; /* one line for people: "POST https://…", "claude-… ≤ 4000 tokens"; raw */
 };
 
@@ -91,8 +93,9 @@ struct st_kind {
 	int (*plan)(const json_t *params, const struct st_config *config,
 		    const struct st_room *room, int64_t step_timeout_ms, int64_t counted_input,
 		    struct st_plan *out, struct st_diag *diag);
-	/* The name of the provider whose key the call needs, or NULL. Borrowed from params. */
-	const char *(*provider)(const json_t *params);
+	/* Writes the name of the provider whose key the call needs and returns it; NULL when it
+	 * needs none (then the function itself may be NULL, too). */
+	const char *(*provider)(const json_t *params, char name[ST_NAME_MAX]);
 	/* ST_VIA_HTTP: the request, rewritten to the plan's bound. */
 	int (*request)(const json_t *params, const struct st_plan *plan,
 		       const struct st_call_context *context, struct st_http_request *out,
@@ -102,8 +105,8 @@ struct st_kind {
 			     struct st_http_request *out, struct st_diag *diag);
 	int (*count_answer)(const json_t *params, const struct st_config *config,
 			    const struct st_http_response *response, int64_t *input_tokens);
-	/* ST_VIA_HTTP: what the answer means. Never fails: what cannot be read is UNKNOWN or
-	 * FAILED. */
+	/* What the answer means. Never fails: what cannot be read is UNKNOWN or FAILED. ST_VIA_HTTP
+	 * only needs the response; the others take NULL for it. Fills *out, which needs no init. */
 	void (*answer)(const json_t *params, const struct st_plan *plan,
 		       const struct st_config *config, const struct st_http_response *response,
 		       struct st_outcome *out);
