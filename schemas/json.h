@@ -21,6 +21,12 @@
 int st_json_parse(const char *text, size_t len, size_t bytes_max, json_t **out,
 		  struct st_diag *diag);
 
+/* Puts "/name" with the escapes of RFC 6901 behind a JSON pointer that is being built; cut when
+ * full. To go back, end the text at its old length. */
+void st_json_pointer_push(char pointer[ST_DIAG_POINTER_MAX], const char *name, size_t len);
+/* "an object", "an integer", "a number with a fraction or exponent" … for messages. */
+const char *st_json_type_text(const json_t *value);
+
 /* Canonical text: compact, keys sorted, so that equal values give equal bytes. st_free it. */
 char *st_json_canonical(const json_t *value);
 /* Compact text in the value's own key order. st_free it. */

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "schemas/envelope.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "schemas/json.h"
+
+#define NUSD_PER_USD INT64_C(1000000000)
+#define USD_MAX (INT64_MAX / NUSD_PER_USD)
+
+#define JOB_SECONDS_MAX INT64_C(86400)
+#define LOG_BYTES_MAX (INT64_C(64) * 1024 * 1024)
+#define CONCURRENT_MAX INT64_C(1000)
+
+/* What a field sets. A group is an object of further fields. */
+enum sets {
+	SETS_METER,	  /* an integer */
+	SETS_METER_SPLIT, /* an integer, or {"run": n, "step": n} */
+	SETS_MONEY_USD,	  /* a decimal string or whole dollars */
+	SETS_JOB_SECONDS,
+	SETS_LOG_BYTES,
+	SETS_CONCURRENT,
+};
+
+struct field {
+	const char *group; /* NULL: in the budget itself */
+	const char *name;
+	enum sets sets;
+	enum st_meter meter;
+	bool in_step; /* a step's own budget may say it, too */
+};
+
+static const struct field fields[] = {
+    {NULL, "tokens", SETS_METER_SPLIT, ST_METER_TOKENS, true},
+    {NULL, "tool_steps", SETS_METER_SPLIT, ST_METER_TOOL_STEPS, true},
+    {"search", "exa", SETS_METER, ST_METER_SEARCH_EXA, true},
+    {"extract", "firecrawl", SETS_METER, ST_METER_EXTRACT_FIRECRAWL, true},
+    {"sandbox", "jobs", SETS_METER, ST_METER_SANDBOX_JOBS, true},
+    {"sandbox", "seconds", SETS_METER, ST_METER_SANDBOX_SECONDS, true},
+    {"sandbox", "job_seconds", SETS_JOB_SECONDS, ST_METER_COUNT, false},
+    {"sandbox", "log_bytes", SETS_LOG_BYTES, ST_METER_COUNT, false},
+    {"sandbox", "concurrent", SETS_CONCURRENT, ST_METER_COUNT, false},
+    {NULL, "http_requests", SETS_METER, ST_METER_HTTP_REQUESTS, true},
+    {NULL, "infra_ops", SETS_METER, ST_METER_INFRA_OPS, false},
+    {NULL, "deploy_attempts", SETS_METER, ST_METER_DEPLOY_ATTEMPTS, false},
+    {NULL, "dangerous_ops", SETS_METER, ST_METER_DANGEROUS_OPS, false},
+    {NULL, "cost_usd", SETS_MONEY_USD, ST_METER_COST_NUSD, true},
+    {NULL, "cost_nusd", SETS_METER, ST_METER_COST_NUSD, true},
+    {NULL, "credits", SETS_METER, ST_METER_CREDITS, false},
+    {NULL, "wall_seconds", SETS_METER, ST_METER_WALL_SECONDS, false},
+};
+#define N_FIELDS (sizeof fields / sizeof fields[0])
+
+struct defaults {
+	enum st_meter meter;
+	int64_t of[ST_RUN_KIND_COUNT];
+};
+
+/* What changes or destroys something outside is 0: it has to be granted by name. */
+static const struct defaults defaults[] = {
+    {ST_METER_TOKENS, {200000, 1000000}},
+    {ST_METER_TOOL_STEPS, {50, 200}},
+    {ST_METER_SEARCH_EXA, {10, 10}},
+    {ST_METER_EXTRACT_FIRECRAWL, {20, 20}},
+    {ST_METER_SANDBOX_JOBS, {5, 50}},
+    {ST_METER_SANDBOX_SECONDS, {1800, 7200}},
+    {ST_METER_HTTP_REQUESTS, {20, 50}},
+    {ST_METER_INFRA_OPS, {0, 0}},
+    {ST_METER_DEPLOY_ATTEMPTS, {0, 0}},
+    {ST_METER_DANGEROUS_OPS, {0, 0}},
+    {ST_METER_COST_NUSD, {2 * NUSD_PER_USD, 10 * NUSD_PER_USD}},
+    {ST_METER_CREDITS, {100, 500}},
+    {ST_METER_WALL_SECONDS, {7200, 14400}},
+};
+_Static_assert(sizeof defaults / sizeof defaults[0] == ST_METER_COUNT,
+	       "every meter has a default: nothing defaults to unlimited");
+
+/* Where the reader stands. */
+struct reader {
+	struct st_envelope envelope; /* of a step: only run.of is used */
+	bool of_step;
+	struct st_diag *diag;
+	char pointer[ST_DIAG_POINTER_MAX];
+};
+
+const char *st_run_kind_name(enum st_run_kind kind)
+{
+	static const char *const names[] = {"research", "implementation"};
+	assert((size_t)kind < ST_RUN_KIND_COUNT);
+	return names[kind];
+}
+
+struct st_envelope st_envelope_default(enum st_run_kind kind)
+{
+	assert((size_t)kind < ST_RUN_KIND_COUNT);
+	struct st_envelope envelope = {
+	    .job = {.job_seconds = kind == ST_RUN_RESEARCH ? 600 : 900,
+		    .log_bytes = INT64_C(1024) * 1024,
+		    .concurrent = 2},
+	};
+	for (size_t i = 0; i < ST_METER_COUNT; i++) {
+		envelope.step.of[i] = ST_UNLIMITED;
+		envelope.run.of[i] = ST_UNLIMITED;
+	}
+	for (size_t i = 0; i < ST_METER_COUNT; i++) {
+		envelope.run.of[defaults[i].meter] = defaults[i].of[kind];
+	}
+	return envelope;
+}
+
+int st_money_parse(const char *text, int64_t *nusd)
+{
+	const char *p = text;
+	int64_t whole = 0;
+	for (; *p >= '0' && *p <= '9'; p++) {
+		whole = whole * 10 + (*p - '0');
+		if (whole > USD_MAX) {
+			return ST_ERR_INVALID;
+		}
+	}
+	/* "", ".5" and "007" are more likely slips than amounts. */
+	if (p == text || (text[0] == '0' && p - text > 1)) {
+		return ST_ERR_INVALID;
+	}
+	int64_t part = 0;
+	if (*p == '.') {
+		int64_t unit = NUSD_PER_USD;
+		for (p++; *p >= '0' && *p <= '9' && unit > 1; p++) {
+			unit /= 10;
+			part += (*p - '0') * unit;
+		}
+		if (p[-1] == '.') {
+			return ST_ERR_INVALID;
+		}
+	}
+	if (*p != '\0' || whole * NUSD_PER_USD > INT64_MAX - part) {
+		return ST_ERR_INVALID;
+	}
+	*nusd = whole * NUSD_PER_USD + part;
+	return ST_OK;
+}
+
+const char *st_money_format(int64_t nusd, char out[32])
+{
+	uint64_t amount = nusd < 0 ? 0 - (uint64_t)nusd : (uint64_t)nusd;
+	uint64_t unit = (uint64_t)NUSD_PER_USD;
+	int len =
+	    snprintf(out, 32, "%s%llu.%09llu", nusd < 0 ? "-" : "",
+		     (unsigned long long)(amount / unit), (unsigned long long)(amount % unit));
+	assert(len > 9 && len < 32);
+	const char *two_decimals = out + len - 7;
+	for (char *end = out + len; end > two_decimals && end[-1] == '0'; end--) {
+		end[-1] = '\0';
+	}
+	return out;
+}
+
+static int invalid(struct reader *reader, const char *expected, const json_t *value)
+{
+	return st_fail_at(reader->diag, ST_ERR_INVALID, reader->pointer, "expected %s, got %s",
+			  expected, st_json_type_text(value));
+}
+
+/* Puts "/name" behind the pointer; returns its old length for leave(). */
+static size_t enter(struct reader *reader, const char *name)
+{
+	size_t len = strlen(reader->pointer);
+	st_json_pointer_push(reader->pointer, name, strlen(name));
+	return len;
+}
+
+static void leave(struct reader *reader, size_t len)
+{
+	reader->pointer[len] = '\0';
+}
+
+static int read_int(struct reader *reader, const json_t *value, int64_t min, int64_t max,
+		    int64_t *out)
+{
+	if (!json_is_integer(value)) {
+		return invalid(reader, "an integer", value);
+	}
+	int64_t n = json_integer_value(value);
+	if (n < min || n > max) {
+		return st_fail_at(reader->diag, ST_ERR_INVALID, reader->pointer,
+				  "%lld is not within %lld and %lld", (long long)n, (long long)min,
+				  (long long)max);
+	}
+	*out = n;
+	return ST_OK;
+}
+
+static int read_money(struct reader *reader, const json_t *value, int64_t *out)
+{
+	if (json_is_integer(value)) {
+		int64_t usd = 0;
+		int code = read_int(reader, value, 0, USD_MAX, &usd);
+		if (code == ST_OK) {
+			*out = usd * NUSD_PER_USD;
+		}
+		return code;
+	}
+	if (!json_is_string(value)) {
+		return invalid(reader, "dollars as a string like \"2.50\" or as an integer", value);
+	}
+	if (strlen(json_string_value(value)) != json_string_length(value) ||
+	    st_money_parse(json_string_value(value), out) != ST_OK) {
+		return st_fail_at(reader->diag, ST_ERR_INVALID, reader->pointer,
+				  "\"%.40s\" is not an amount of dollars: write digits with at "
+				  "most 9 decimals, like \"2.50\"",
+				  json_string_value(value));
+	}
+	return ST_OK;
+}
+
+/* tokens: 5, or tokens: {"run": 5, "step": 1} */
+static int read_split(struct reader *reader, const json_t *value, enum st_meter meter)
+{
+	if (!json_is_object(value)) {
+		return read_int(reader, value, 0, INT64_MAX, &reader->envelope.run.of[meter]);
+	}
+	const char *name = NULL;
+	json_t *part = NULL;
+	json_object_foreach((json_t *)value, name, part)
+	{
+		int64_t *to = strcmp(name, "run") == 0	  ? &reader->envelope.run.of[meter]
+			      : strcmp(name, "step") == 0 ? &reader->envelope.step.of[meter]
+							  : NULL;
+		size_t outer = enter(reader, name);
+		if (to == NULL) {
+			return st_fail_at(reader->diag, ST_ERR_INVALID, reader->pointer,
+					  "unknown field \"%.64s\"; expected one of: run, step",
+					  name);
+		}
+		int code = read_int(reader, part, 0, INT64_MAX, to);
+		if (code != ST_OK) {
+			return code;
+		}
+		leave(reader, outer);
+	}
+	return ST_OK;
+}
+
+static int read_field(struct reader *reader, const struct field *field, const json_t *value)
+{
+	struct st_envelope *to = &reader->envelope;
+	switch (field->sets) {
+	case SETS_METER_SPLIT:
+		if (!reader->of_step) {
+			return read_split(reader, value, field->meter);
+		}
+		return read_int(reader, value, 0, INT64_MAX, &to->run.of[field->meter]);
+	case SETS_METER:
+		return read_int(reader, value, 0, INT64_MAX, &to->run.of[field->meter]);
+	case SETS_MONEY_USD:
+		return read_money(reader, value, &to->run.of[field->meter]);
+	case SETS_JOB_SECONDS:
+		return read_int(reader, value, 1, JOB_SECONDS_MAX, &to->job.job_seconds);
+	case SETS_LOG_BYTES:
+		return read_int(reader, value, 0, LOG_BYTES_MAX, &to->job.log_bytes);
+	case SETS_CONCURRENT:
+		return read_int(reader, value, 1, CONCURRENT_MAX, &to->job.concurrent);
+	}
+	return ST_ERR_INVALID;
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static const struct field *find_field(const char *group, const char *name, bool of_step)
+{
+	for (size_t i = 0; i < N_FIELDS; i++) {
+		if (same(fields[i].group, group) && strcmp(fields[i].name, name) == 0 &&
+		    (fields[i].in_step || !of_step)) {
+			return &fields[i];
+		}
+	}
+	return NULL;
+}
+
+static bool is_group(const char *name)
+{
+	for (size_t i = 0; i < N_FIELDS; i++) {
+		if (fields[i].group != NULL && strcmp(fields[i].group, name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Reads the members of the budget (group NULL) or of one of its groups. */
+static int read_members(struct reader *reader, const char *group, const json_t *object)
+{
+	if (!json_is_object(object)) {
+		return invalid(reader, "an object", object);
+	}
+	const char *name = NULL;
+	json_t *value = NULL;
+	json_object_foreach((json_t *)object, name, value)
+	{
+		size_t outer = enter(reader, name);
+		const struct field *field = find_field(group, name, reader->of_step);
+		int code = ST_OK;
+		if (field != NULL) {
+			code = read_field(reader, field, value);
+		} else if (group == NULL && is_group(name)) {
+			code = read_members(reader, name, value);
+		} else {
+			code = st_fail_at(reader->diag, ST_ERR_INVALID, reader->pointer,
+					  "\"%.64s\" is no budget field%s; a misspelt limit would "
+					  "mean no limit",
+					  name, reader->of_step ? " of a step" : "");
+		}
+		if (code != ST_OK) {
+			return code;
+		}
+		leave(reader, outer);
+	}
+	return ST_OK;
+}
+
+static int read_budget(struct reader *reader, const json_t *budget, const char *pointer)
+{
+	(void)snprintf(reader->pointer, sizeof reader->pointer, "%s", pointer);
+	int code = read_members(reader, NULL, budget);
+	if (code != ST_OK) {
+		return code;
+	}
+	if (json_object_get(budget, "cost_usd") != NULL &&
+	    json_object_get(budget, "cost_nusd") != NULL) {
+		return st_fail_at(reader->diag, ST_ERR_INVALID, reader->pointer,
+				  "cost_usd and cost_nusd say the same; give one of them");
+	}
+	return ST_OK;
+}
+
+int st_envelope_decode(const json_t *budget, const char *pointer, struct st_envelope *envelope,
+		       struct st_diag *diag)
+{
+	assert(pointer != NULL);
+	struct reader reader = {.envelope = *envelope, .diag = diag};
+	int code = read_budget(&reader, budget, pointer);
+	if (code == ST_OK) {
+		*envelope = reader.envelope;
+	}
+	return code;
+}
+
+int st_step_budget_decode(const json_t *budget, const char *pointer, struct st_amounts *limits,
+			  struct st_diag *diag)
+{
+	assert(pointer != NULL);
+	struct reader reader = {.envelope = {.run = *limits}, .of_step = true, .diag = diag};
+	int code = read_budget(&reader, budget, pointer);
+	if (code == ST_OK) {
+		*limits = reader.envelope.run;
+	}
+	return code;
+}
