@@ -294,7 +294,8 @@ static bool is_group(const char *name)
 	return false;
 }
 
-/* Reads the members of the budget (group NULL) or of one of its groups. */
+/* Reads the members of the budget (group NULL) or of one of its groups, which hold no groups.
+ * NOLINTNEXTLINE(misc-no-recursion): one level deep */
 static int read_members(struct reader *reader, const char *group, const json_t *object)
 {
 	if (!json_is_object(object)) {

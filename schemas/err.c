@@ -38,8 +38,8 @@ const char *st_err_name(enum st_err code)
 	return code == ST_OK ? "OK" : "UNKNOWN";
 }
 
-static void fill(struct st_diag *diag, enum st_err code, const char *pointer, const char *format,
-		 va_list args)
+__attribute__((format(printf, 4, 0))) static void
+fill(struct st_diag *diag, enum st_err code, const char *pointer, const char *format, va_list args)
 {
 	if (diag == NULL) {
 		return;

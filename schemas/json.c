@@ -157,16 +157,21 @@ static void pointer_of(const char *text, size_t len, size_t at, char pointer[ST_
 	}
 }
 
-static int fail_here(struct st_diag *diag, enum st_err code, const char *text, size_t len,
-		     size_t at, const char *what)
+struct span {
+	const char *text;
+	size_t len;
+};
+
+static int fail_here(struct st_diag *diag, enum st_err code, struct span all, size_t at,
+		     const char *what)
 {
 	if (diag == NULL) {
 		return code;
 	}
-	at = at > len ? len : at;
-	struct place place = place_of(text, at);
+	at = at > all.len ? all.len : at;
+	struct place place = place_of(all.text, at);
 	char pointer[ST_DIAG_POINTER_MAX];
-	pointer_of(text, len, at, pointer);
+	pointer_of(all.text, all.len, at, pointer);
 	return st_fail_at(diag, code, pointer, "line %d, column %d: %s", place.line, place.column,
 			  what);
 }
@@ -183,14 +188,15 @@ static int check_bytes(const char *text, size_t len, size_t bytes_max, struct st
 	}
 	const char *nul = memchr(text, '\0', len);
 	if (nul != NULL) {
-		return fail_here(diag, ST_ERR_INVALID, text, len, (size_t)(nul - text),
-				 "a NUL byte is not JSON");
+		return fail_here(diag, ST_ERR_INVALID, (struct span){text, len},
+				 (size_t)(nul - text), "a NUL byte is not JSON");
 	}
 	size_t deep = too_deep_at(text, len);
 	if (deep < len) {
 		struct st_buf what = {0};
 		st_buf_addf(&what, "nested deeper than %d levels", ST_JSON_DEPTH_MAX);
-		int code = fail_here(diag, ST_ERR_TOO_LARGE, text, len, deep, what.data);
+		int code =
+		    fail_here(diag, ST_ERR_TOO_LARGE, (struct span){text, len}, deep, what.data);
 		st_buf_fini(&what);
 		return code;
 	}
@@ -210,7 +216,7 @@ int st_json_parse(const char *text, size_t len, size_t bytes_max, json_t **out,
 	json_t *value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (value == NULL) {
 		size_t at = error.position > 0 ? (size_t)error.position : 0;
-		return fail_here(diag, ST_ERR_INVALID, text, len, at, error.text);
+		return fail_here(diag, ST_ERR_INVALID, (struct span){text, len}, at, error.text);
 	}
 	*out = value;
 	return ST_OK;

@@ -681,10 +681,9 @@ static void play_begin(struct play *p)
 		for (size_t m = 0; m < ST_METER_COUNT; m++) {
 			p->model.limit[s][m] = ST_UNLIMITED;
 			if (m < 5 && next_random(&p->seed) % 3 == 0) {
-				p->model.limit[s][m] = random_amount(&p->seed) * 20;
-				if (p->model.limit[s][m] < 0) {
-					p->model.limit[s][m] = INT64_MAX;
-				}
+				int64_t amount = random_amount(&p->seed);
+				p->model.limit[s][m] =
+				    amount > INT64_MAX / 20 ? INT64_MAX : amount * 20;
 				st_accounts_open(&p->w.accounts[s], (enum st_meter)m,
 						 p->model.limit[s][m]);
 			}
