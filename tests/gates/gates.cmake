@@ -1,0 +1,20 @@
+# Each gate is a test, and so is its negative: the same gate over a tree with planted faults.
+set(gates ${CMAKE_CURRENT_LIST_DIR})
+set(arguments_includes ${ROOT})
+set(arguments_purity ${pure_objects} -- ${shell_objects})
+set(arguments_format ${ROOT})
+set(arguments_size ${ROOT})
+set(arguments_words ${ROOT})
+set(arguments_tidy ${ROOT} ${CMAKE_BINARY_DIR})
+foreach(gate includes purity format size words tidy)
+  add_test(NAME gate.${gate} COMMAND_EXPAND_LISTS
+    COMMAND Python3::Interpreter ${gates}/gate_${gate}.py ${arguments_${gate}})
+  list(APPEND names gate.${gate})
+endforeach()
+foreach(gate includes purity format size words tidy compile)
+  add_test(NAME gate.${gate}.refuses COMMAND Python3::Interpreter ${gates}/negative.py ${gate} ${ROOT})
+  list(APPEND names gate.${gate}.refuses)
+endforeach()
+set_tests_properties(${names} PROPERTIES LABELS gate TIMEOUT 120 SKIP_RETURN_CODE 77
+  ENVIRONMENT PYTHONDONTWRITEBYTECODE=1)
+set_tests_properties(gate.tidy PROPERTIES LABELS "gate;slow" TIMEOUT 900 PROCESSORS 2)
