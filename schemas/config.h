@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "schemas/envelope.h"
+#include "schemas/schemas.h"
 #include "schemas/verdict.h"
 
 /* The dialect a provider speaks. X(NAME, "as in the config") */
@@ -69,7 +70,8 @@ struct st_config {
 /* A config with the built-in defaults and nothing else. Free with st_config_free. */
 struct st_config *st_config_new(void);
 /* Decodes and checks a whole config; gives it in *out. Unknown fields are errors. */
-int st_config_decode(const json_t *doc, struct st_config **out, struct st_diag *diag);
+int st_config_decode(const struct st_schemas *schemas, const json_t *doc, struct st_config **out,
+		     struct st_diag *diag);
 void st_config_free(struct st_config *config);
 
 /* Both borrow from config; NULL when there is none. */

@@ -9,6 +9,7 @@
 
 #include "schemas/config.h"
 #include "schemas/envelope.h"
+#include "schemas/schemas.h"
 #include "schemas/verdict.h"
 
 #define ST_STEPS_MAX 1000
@@ -47,16 +48,24 @@ struct st_def {
 	struct st_envelope envelope;
 	struct st_def_step *steps;
 	size_t n_steps;
+	json_t *empty; /* owned: the empty object that stands in for a missing `with` */
+};
+
+/* All borrowed for the call; of doc a reference is kept, so it must not change any more. */
+struct st_def_input {
+	json_t *doc;			/* as st_json_parse gave it */
+	const json_t *params;		/* an object, or NULL */
+	const struct st_config *config; /* the defaults of the envelope */
 };
 
 /*
- * Decodes a definition that was parsed with st_json_parse and checked against run.schema.json (this
- * function does the check itself). `params`, an object or NULL, overrides the definition's own and
- * may only name params that the definition has. Steps are checked for unique ids, known `needs`, no
- * cycle. Gives *out, free with st_def_free; on failure diag says what, where and what to do.
- * Not checked here: kinds, expressions (see orchestrator/admit.h).
+ * Checks a definition that was parsed with st_json_parse against run.schema.json and decodes it.
+ * `params` overrides the definition's own and may only name params that the definition has. Steps
+ * are checked for unique ids, known `needs`, no cycle. Gives *out, free with st_def_free; on
+ * failure diag says what, where and what to do. Not checked here: kinds, expressions (see
+ * orchestrator/admit.h).
  */
-int st_def_decode(json_t *doc, const json_t *params, const struct st_config *config,
+int st_def_decode(const struct st_schemas *schemas, const struct st_def_input *input,
 		  struct st_def **out, struct st_diag *diag);
 void st_def_free(struct st_def *def);
 

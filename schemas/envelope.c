@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "schemas/json.h"
+#include "schemas/decode.h"
 
 #define NUSD_PER_USD INT64_C(1000000000)
 #define USD_MAX (INT64_MAX / NUSD_PER_USD)
@@ -83,8 +83,7 @@ _Static_assert(sizeof defaults / sizeof defaults[0] == ST_METER_COUNT,
 struct reader {
 	struct st_envelope envelope; /* of a step: only run.of is used */
 	bool of_step;
-	struct st_diag *diag;
-	char pointer[ST_DIAG_POINTER_MAX];
+	struct st_decode at;
 };
 
 const char *st_run_kind_name(enum st_run_kind kind)
@@ -159,69 +158,12 @@ const char *st_money_format(int64_t nusd, char out[32])
 	return out;
 }
 
-static int invalid(struct reader *reader, const char *expected, const json_t *value)
-{
-	return st_fail_at(reader->diag, ST_ERR_INVALID, reader->pointer, "expected %s, got %s",
-			  expected, st_json_type_text(value));
-}
-
-/* Puts "/name" behind the pointer; returns its old length for leave(). */
-static size_t enter(struct reader *reader, const char *name)
-{
-	size_t len = strlen(reader->pointer);
-	st_json_pointer_push(reader->pointer, name, strlen(name));
-	return len;
-}
-
-static void leave(struct reader *reader, size_t len)
-{
-	reader->pointer[len] = '\0';
-}
-
-static int read_int(struct reader *reader, const json_t *value, int64_t min, int64_t max,
-		    int64_t *out)
-{
-	if (!json_is_integer(value)) {
-		return invalid(reader, "an integer", value);
-	}
-	int64_t n = json_integer_value(value);
-	if (n < min || n > max) {
-		return st_fail_at(reader->diag, ST_ERR_INVALID, reader->pointer,
-				  "%lld is not within %lld and %lld", (long long)n, (long long)min,
-				  (long long)max);
-	}
-	*out = n;
-	return ST_OK;
-}
-
-static int read_money(struct reader *reader, const json_t *value, int64_t *out)
-{
-	if (json_is_integer(value)) {
-		int64_t usd = 0;
-		int code = read_int(reader, value, 0, USD_MAX, &usd);
-		if (code == ST_OK) {
-			*out = usd * NUSD_PER_USD;
-		}
-		return code;
-	}
-	if (!json_is_string(value)) {
-		return invalid(reader, "dollars as a string like \"2.50\" or as an integer", value);
-	}
-	if (strlen(json_string_value(value)) != json_string_length(value) ||
-	    st_money_parse(json_string_value(value), out) != ST_OK) {
-		return st_fail_at(reader->diag, ST_ERR_INVALID, reader->pointer,
-				  "\"%.40s\" is not an amount of dollars: write digits with at "
-				  "most 9 decimals, like \"2.50\"",
-				  json_string_value(value));
-	}
-	return ST_OK;
-}
-
 /* tokens: 5, or tokens: {"run": 5, "step": 1} */
 static int read_split(struct reader *reader, const json_t *value, enum st_meter meter)
 {
 	if (!json_is_object(value)) {
-		return read_int(reader, value, 0, INT64_MAX, &reader->envelope.run.of[meter]);
+		return st_decode_int(&reader->at, value, 0, INT64_MAX,
+				     &reader->envelope.run.of[meter]);
 	}
 	const char *name = NULL;
 	json_t *part = NULL;
@@ -230,17 +172,17 @@ static int read_split(struct reader *reader, const json_t *value, enum st_meter 
 		int64_t *to = strcmp(name, "run") == 0	  ? &reader->envelope.run.of[meter]
 			      : strcmp(name, "step") == 0 ? &reader->envelope.step.of[meter]
 							  : NULL;
-		size_t outer = enter(reader, name);
+		size_t outer = st_decode_enter(&reader->at, name);
 		if (to == NULL) {
-			return st_fail_at(reader->diag, ST_ERR_INVALID, reader->pointer,
+			return st_fail_at(reader->at.diag, ST_ERR_INVALID, reader->at.pointer,
 					  "unknown field \"%.64s\"; expected one of: run, step",
 					  name);
 		}
-		int code = read_int(reader, part, 0, INT64_MAX, to);
+		int code = st_decode_int(&reader->at, part, 0, INT64_MAX, to);
 		if (code != ST_OK) {
 			return code;
 		}
-		leave(reader, outer);
+		st_decode_leave(&reader->at, outer);
 	}
 	return ST_OK;
 }
@@ -253,17 +195,17 @@ static int read_field(struct reader *reader, const struct field *field, const js
 		if (!reader->of_step) {
 			return read_split(reader, value, field->meter);
 		}
-		return read_int(reader, value, 0, INT64_MAX, &to->run.of[field->meter]);
+		return st_decode_int(&reader->at, value, 0, INT64_MAX, &to->run.of[field->meter]);
 	case SETS_METER:
-		return read_int(reader, value, 0, INT64_MAX, &to->run.of[field->meter]);
+		return st_decode_int(&reader->at, value, 0, INT64_MAX, &to->run.of[field->meter]);
 	case SETS_MONEY_USD:
-		return read_money(reader, value, &to->run.of[field->meter]);
+		return st_decode_money(&reader->at, value, &to->run.of[field->meter]);
 	case SETS_JOB_SECONDS:
-		return read_int(reader, value, 1, JOB_SECONDS_MAX, &to->job.job_seconds);
+		return st_decode_int(&reader->at, value, 1, JOB_SECONDS_MAX, &to->job.job_seconds);
 	case SETS_LOG_BYTES:
-		return read_int(reader, value, 0, LOG_BYTES_MAX, &to->job.log_bytes);
+		return st_decode_int(&reader->at, value, 0, LOG_BYTES_MAX, &to->job.log_bytes);
 	case SETS_CONCURRENT:
-		return read_int(reader, value, 1, CONCURRENT_MAX, &to->job.concurrent);
+		return st_decode_int(&reader->at, value, 1, CONCURRENT_MAX, &to->job.concurrent);
 	}
 	return ST_ERR_INVALID;
 }
@@ -299,13 +241,13 @@ static bool is_group(const char *name)
 static int read_members(struct reader *reader, const char *group, const json_t *object)
 {
 	if (!json_is_object(object)) {
-		return invalid(reader, "an object", object);
+		return st_decode_mismatch(&reader->at, "an object", object);
 	}
 	const char *name = NULL;
 	json_t *value = NULL;
 	json_object_foreach((json_t *)object, name, value)
 	{
-		size_t outer = enter(reader, name);
+		size_t outer = st_decode_enter(&reader->at, name);
 		const struct field *field = find_field(group, name, reader->of_step);
 		int code = ST_OK;
 		if (field != NULL) {
@@ -313,7 +255,7 @@ static int read_members(struct reader *reader, const char *group, const json_t *
 		} else if (group == NULL && is_group(name)) {
 			code = read_members(reader, name, value);
 		} else {
-			code = st_fail_at(reader->diag, ST_ERR_INVALID, reader->pointer,
+			code = st_fail_at(reader->at.diag, ST_ERR_INVALID, reader->at.pointer,
 					  "\"%.64s\" is no budget field%s; a misspelt limit would "
 					  "mean no limit",
 					  name, reader->of_step ? " of a step" : "");
@@ -321,21 +263,21 @@ static int read_members(struct reader *reader, const char *group, const json_t *
 		if (code != ST_OK) {
 			return code;
 		}
-		leave(reader, outer);
+		st_decode_leave(&reader->at, outer);
 	}
 	return ST_OK;
 }
 
 static int read_budget(struct reader *reader, const json_t *budget, const char *pointer)
 {
-	(void)snprintf(reader->pointer, sizeof reader->pointer, "%s", pointer);
+	(void)snprintf(reader->at.pointer, sizeof reader->at.pointer, "%s", pointer);
 	int code = read_members(reader, NULL, budget);
 	if (code != ST_OK) {
 		return code;
 	}
 	if (json_object_get(budget, "cost_usd") != NULL &&
 	    json_object_get(budget, "cost_nusd") != NULL) {
-		return st_fail_at(reader->diag, ST_ERR_INVALID, reader->pointer,
+		return st_fail_at(reader->at.diag, ST_ERR_INVALID, reader->at.pointer,
 				  "cost_usd and cost_nusd say the same; give one of them");
 	}
 	return ST_OK;
@@ -345,7 +287,7 @@ int st_envelope_decode(const json_t *budget, const char *pointer, struct st_enve
 		       struct st_diag *diag)
 {
 	assert(pointer != NULL);
-	struct reader reader = {.envelope = *envelope, .diag = diag};
+	struct reader reader = {.envelope = *envelope, .at = {.diag = diag}};
 	int code = read_budget(&reader, budget, pointer);
 	if (code == ST_OK) {
 		*envelope = reader.envelope;
@@ -357,7 +299,8 @@ int st_step_budget_decode(const json_t *budget, const char *pointer, struct st_a
 			  struct st_diag *diag)
 {
 	assert(pointer != NULL);
-	struct reader reader = {.envelope = {.run = *limits}, .of_step = true, .diag = diag};
+	struct reader reader = {
+	    .envelope = {.run = *limits}, .of_step = true, .at = {.diag = diag}};
 	int code = read_budget(&reader, budget, pointer);
 	if (code == ST_OK) {
 		*limits = reader.envelope.run;
