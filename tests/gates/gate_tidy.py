@@ -32,19 +32,19 @@ def fingerprint(command, config):
     start = next(i for i, word in enumerate(command) if word.startswith("-"))
     words = command[start:]
     out = words.index("-o")
-    preprocess = ["clang", "-E", "-Wno-unknown-warning-option", *words[:out], *words[out + 2:]]
+    preprocess = ["clang", "-E", "-C", "-Wno-unknown-warning-option", *words[:out], *words[out + 2:]]
     done = subprocess.run(preprocess, capture_output=True, check=True)
     return hashlib.sha256(config + done.stdout).hexdigest()
 
 
-def check(root, build, path, command, config):
+def check(tidy, build, path, command, config):
     stamps = os.path.join(build, "tidy")
     stamp = os.path.join(stamps, fingerprint(command, config))
     if os.path.exists(stamp):
         return []
-    done = subprocess.run(["clang-tidy", "--quiet", "-p", build, "--warnings-as-errors=*",
+    done = subprocess.run([tidy, "--quiet", "-p", build, "--warnings-as-errors=*",
                            "--extra-arg=-Wno-unknown-warning-option", path],
-                          cwd=root, capture_output=True, text=True, check=False)
+                          cwd=build, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         os.makedirs(stamps, exist_ok=True)
         with open(stamp, "w", encoding="utf-8"):
@@ -55,11 +55,13 @@ def check(root, build, path, command, config):
 def main(root, build):
     with open(os.path.join(root, ".clang-tidy"), "rb") as file:
         config = file.read()
-    version = subprocess.run(["clang-tidy", "--version"], check=True, capture_output=True)
+    tidy = tree.judge("clang-tidy", 14)
+    version = subprocess.run([tidy, "--version"], check=True, capture_output=True)
     commands = compiled(root, build)
     found = []
     with ThreadPoolExecutor(max_workers=2) as pool:
-        jobs = [pool.submit(check, root, build, path, commands[path], config + version.stdout)
+        jobs = [pool.submit(check, tidy, build, os.path.join(root, path), commands[path],
+                            config + version.stdout)
                 for path in sorted(commands)]
         for job in jobs:
             found += job.result()

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is in the tree, and how does a gate report what it found?"""
 import os
+import re
+import shutil
+import subprocess
 import sys
 
 LEVELS = {"schemas": 0, "budgets": 1, "redact": 1, "steps": 2, "sandbox": 2, "telemetry": 2,
@@ -33,6 +36,21 @@ def is_pure(path):
 def read(root, path):
     with open(os.path.join(root, path), encoding="utf-8") as file:
         return file.read()
+
+
+def judge(tool, version):
+    """The name of the tool of that major version, the one whose word decides: others lay out and
+    warn differently. Ends the program when there is none: red when the tool is not here at all."""
+    for name in (f"{tool}-{version}", tool):
+        if shutil.which(name):
+            said = subprocess.run([name, "--version"], check=True, capture_output=True, text=True)
+            if re.search(rf"version {version}\.", said.stdout):
+                return name
+    if shutil.which(tool):
+        print(f"skipped: {tool} {version} decides, and here is another version: {said.stdout.strip()}")
+        sys.exit(77)
+    print(f"{tool} is missing: sh orchestrator/setup check installs it")
+    sys.exit(1)
 
 
 def report(found, looked_at):
