@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import tree
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
+WALL_CLOCK = re.compile(r"\bCLOCK_(?:REALTIME|TAI)\w*")
 PURE_SYSTEM = {"assert.h", "ctype.h", "errno.h", "float.h", "inttypes.h", "jansson.h", "limits.h",
                "pcre2.h", "sodium.h", "stdalign.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h",
                "stdio.h", "stdlib.h", "stdnoreturn.h", "string.h"}
@@ -58,6 +59,10 @@ def check_file(root, path):
         wrong = check_own(root, path, own) if own else check_system(path, system)
         if wrong:
             found.append(f"{path}:{text.count(chr(10), 0, at) + 1}: {wrong}")
+    for match in WALL_CLOCK.finditer(text):
+        if not path.startswith("orchestrator/io/"):
+            line = text.count("\n", 0, match.start()) + 1
+            found.append(f"{path}:{line}: only orchestrator/io/ asks what time it is")
     header = path[:-1] + "h"
     if path.endswith(".c") and os.path.exists(os.path.join(root, header)):
         if not includes or includes[0][0] != header:

@@ -33,7 +33,9 @@ WRITABLE = re.compile(r"^(?:\.(?:data|bss|tdata|tbss)(?!\.rel\.ro)(?:\..*)?|\*CO
 # Bounds that cannot be kept; and what only one part of the shell may do.
 SHELL_REFUSED = re.compile(r"^(?:system|popen|rand|srand|random|gets|tmpnam|mktemp|(?:__)?strcpy(?:_chk)?"
                            r"|(?:__)?strcat(?:_chk)?|(?:__)?v?sprintf(?:_chk)?|setenv|putenv)$")
-CLOCK = re.compile(r"^(?:clock_gettime|gettimeofday|time|timespec_get|uv_clock_gettime"
+# How long something took may be measured anywhere in the shell, so clock_gettime is judged by which
+# clock it asks: see gate_includes.py.
+CLOCK = re.compile(r"^(?:gettimeofday|time|timespec_get|uv_clock_gettime"
                    r"|uv_gettimeofday|getrandom|getentropy|uv_random|randombytes_\w+)$")
 
 
