@@ -307,3 +307,49 @@ int st_step_budget_decode(const json_t *budget, const char *pointer, struct st_a
 	}
 	return code;
 }
+
+static json_t *encode_field(const struct st_envelope *envelope, const struct field *field)
+{
+	switch (field->sets) {
+	case SETS_METER:
+		return json_integer(envelope->run.of[field->meter]);
+	case SETS_METER_SPLIT: {
+		json_t *both = json_pack("{s:I}", "run", envelope->run.of[field->meter]);
+		if (envelope->step.of[field->meter] != ST_UNLIMITED) {
+			(void)json_object_set_new(both, "step",
+						  json_integer(envelope->step.of[field->meter]));
+		}
+		return both;
+	}
+	case SETS_JOB_SECONDS:
+		return json_integer(envelope->job.job_seconds);
+	case SETS_LOG_BYTES:
+		return json_integer(envelope->job.log_bytes);
+	case SETS_CONCURRENT:
+		return json_integer(envelope->job.concurrent);
+	case SETS_MONEY_USD:
+		break; /* cost_nusd says it */
+	}
+	return NULL;
+}
+
+json_t *st_envelope_encode(const struct st_envelope *envelope)
+{
+	json_t *budget = json_object();
+	for (size_t i = 0; i < N_FIELDS; i++) {
+		json_t *value = encode_field(envelope, &fields[i]);
+		json_t *group = budget;
+		if (value == NULL) {
+			continue;
+		}
+		if (fields[i].group != NULL) {
+			group = json_object_get(budget, fields[i].group);
+			if (group == NULL) {
+				group = json_object();
+				(void)json_object_set_new(budget, fields[i].group, group);
+			}
+		}
+		(void)json_object_set_new(group, fields[i].name, value);
+	}
+	return budget;
+}

@@ -40,6 +40,10 @@ struct st_envelope st_envelope_default(enum st_run_kind kind);
 int st_envelope_decode(const json_t *budget, const char *pointer, struct st_envelope *envelope,
 		       struct st_diag *diag);
 
+/* The "budget" object that says all of it, so that decoding it over any defaults gives the same. A
+ * new reference. */
+json_t *st_envelope_encode(const struct st_envelope *envelope);
+
 /* Reads a step's own "budget" object: the same field names, plain integers. Meters not named stay
  * as they are in `limits`. */
 int st_step_budget_decode(const json_t *budget, const char *pointer, struct st_amounts *limits,

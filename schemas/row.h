@@ -61,6 +61,7 @@ struct st_row_run {
 	enum st_run_state state;     /* * */
 	st_time started_at;	     /* * */
 	st_time ended_at;	     /* * */
+	st_time last_at;	     /* * of the last event */
 	int64_t active_ms;	     /* * time spent running, up to `active_at` */
 	st_time active_at;	     /* * running since, or NONE */
 	bool paused;		     /* * */
@@ -84,6 +85,7 @@ struct st_row_step {
 	int attempt;			 /* * */
 	int resends;			 /* * */
 	st_time due;			 /* * of a back-off or a sleep */
+	struct st_id call;		 /* * of the current or last call, or none */
 	st_time started_at;		 /* * */
 	st_time ended_at;		 /* * */
 	bool has_approved;		 /* * */
@@ -176,6 +178,7 @@ struct st_row_halt {
 	int item;
 	struct st_id call;	  /* or none */
 	struct st_clean *verdict; /* or NULL */
+	char *verdict_json;	  /* the same, when it was read back */
 	struct st_clean *intent;  /* what would happen, or NULL */
 	uint8_t params_hash[ST_HASH_BYTES];
 	st_time since;

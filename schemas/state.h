@@ -49,22 +49,27 @@
  * An item: one iteration of a step (a step without for_each has exactly one).
  *
  *   waiting ──▶ calling ──▶ succeeded | failed
- *    ▲  ▲ │        │ │
- *    │  │ │        │ └────▶ in_doubt ──▶ waiting | succeeded | failed
- *    │  │ └▶ asking ──▶ waiting | succeeded | failed        (a person decides)
- *    │  └──── backoff ◀──┘
+ *    ▲ │ │ ▲      │ │
+ *    │ │ │ │      │ └────▶ in_doubt ──▶ waiting | succeeded | failed   (somebody resolves it)
+ *    │ │ │ └──────┘ lost, and safe to make again
+ *    │ │ └▶ asking ──▶ waiting | succeeded | failed                    (a person decides)
+ *    │ └──▶ sleeping ──▶ waiting | succeeded                           (until `due`)
+ *    └────────┘ ▲ a failed call that is tried again sleeps first
  *
- * waiting: wants its call to be held and made; asking: its halt is open; backoff: until `due`.
+ * Every state that is not final may also become cancelled, or in doubt when it has an unsettled
+ * call that will not be sent again. waiting: wants its call to be held and
+ * made; asking: its own halt is open.
  */
 #define ST_ITEM_STATE_X(X)                                                                         \
 	X(WAITING, "waiting",                                                                      \
-	  ST_BIT(ITEM_CALLING) | ST_BIT(ITEM_ASKING) | ST_BIT(ITEM_FAILED) |                       \
-	      ST_BIT(ITEM_CANCELLED))                                                              \
+	  ST_BIT(ITEM_CALLING) | ST_BIT(ITEM_SLEEPING) | ST_BIT(ITEM_ASKING) |                     \
+	      ST_BIT(ITEM_IN_DOUBT) | ST_BIT(ITEM_FAILED) | ST_BIT(ITEM_CANCELLED))                \
 	X(CALLING, "calling",                                                                      \
-	  ST_BIT(ITEM_SUCCEEDED) | ST_BIT(ITEM_FAILED) | ST_BIT(ITEM_BACKOFF) |                    \
-	      ST_BIT(ITEM_IN_DOUBT) | ST_BIT(ITEM_CANCELLED) | ST_BIT(ITEM_WAITING))               \
-	X(BACKOFF, "backoff",                                                                      \
-	  ST_BIT(ITEM_WAITING) | ST_BIT(ITEM_CALLING) | ST_BIT(ITEM_CANCELLED))                    \
+	  ST_BIT(ITEM_WAITING) | ST_BIT(ITEM_SLEEPING) | ST_BIT(ITEM_IN_DOUBT) |                   \
+	      ST_BIT(ITEM_SUCCEEDED) | ST_BIT(ITEM_FAILED) | ST_BIT(ITEM_CANCELLED))               \
+	X(SLEEPING, "sleeping",                                                                    \
+	  ST_BIT(ITEM_WAITING) | ST_BIT(ITEM_IN_DOUBT) | ST_BIT(ITEM_SUCCEEDED) |                  \
+	      ST_BIT(ITEM_CANCELLED))                                                              \
 	X(ASKING, "asking",                                                                        \
 	  ST_BIT(ITEM_WAITING) | ST_BIT(ITEM_SUCCEEDED) | ST_BIT(ITEM_FAILED) |                    \
 	      ST_BIT(ITEM_CANCELLED))                                                              \

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "schemas/verdict.h"
 
+#include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "schemas/buf.h"
+#include "schemas/err.h"
 
 const char *st_suggestion_name(enum st_suggestion suggestion)
 {
@@ -49,4 +52,43 @@ void st_verdict_add_json(struct st_buf *buf, const struct st_verdict *verdict)
 		st_buf_addf(buf, "\"%s\"", st_time_format(verdict->until, until));
 	}
 	st_buf_add_text(buf, ",\"model\":null}}");
+}
+
+static bool parse_refusal(const json_t *from, struct st_refusal *r)
+{
+	const char *scope = json_string_value(json_object_get(from, "scope"));
+	const char *meter = json_string_value(json_object_get(from, "meter"));
+	const char *id = json_string_value(json_object_get(from, "scope_id"));
+	if (scope == NULL || meter == NULL || id == NULL || strlen(id) >= sizeof r->scope_id ||
+	    !st_scope_parse(scope, &r->scope) || !st_meter_parse(meter, &r->meter)) {
+		return false;
+	}
+	(void)snprintf(r->scope_id, sizeof r->scope_id, "%s", id);
+	r->limit = json_integer_value(json_object_get(from, "limit"));
+	r->granted = json_integer_value(json_object_get(from, "granted"));
+	r->settled = json_integer_value(json_object_get(from, "settled"));
+	r->held = json_integer_value(json_object_get(from, "held"));
+	r->asked = json_integer_value(json_object_get(from, "asked"));
+	r->remaining = json_integer_value(json_object_get(from, "remaining"));
+	return true;
+}
+
+int st_verdict_parse(const char *json, struct st_verdict *verdict)
+{
+	json_t *doc = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
+	const json_t *refused = json_object_get(doc, "refused");
+	size_t n = json_array_size(refused);
+	bool sound = json_is_array(refused) && n <= ST_REFUSALS_MAX;
+	for (size_t i = 0; sound && i < n; i++) {
+		sound = parse_refusal(json_array_get(refused, i), &verdict->refused[i]);
+	}
+	json_decref(doc);
+	if (!sound) {
+		return ST_ERR_INVALID;
+	}
+	verdict->allowed = false;
+	verdict->suggestion = ST_SUGGEST_REQUEST_APPROVAL;
+	verdict->until = ST_TIME_NONE;
+	verdict->n_refused = n;
+	return ST_OK;
 }

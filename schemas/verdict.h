@@ -46,5 +46,7 @@ const char *st_suggestion_name(enum st_suggestion suggestion);
 struct st_buf;
 /* Adds the verdict in the shape of the API (see docs/api.md). */
 void st_verdict_add_json(struct st_buf *buf, const struct st_verdict *verdict);
+/* Reads back which accounts refused. 0, or ST_ERR_INVALID. */
+int st_verdict_parse(const char *json, struct st_verdict *verdict);
 
 #endif

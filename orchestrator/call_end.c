@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How does a call end? The theory stands in call.c. */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "orchestrator/core_private.h"
+#include "orchestrator/tell.h"
+#include "redact/redact.h"
+#include "schemas/mem.h"
+#include "steps/retry.h"
+
+/* How often an idempotent call of unknown outcome is sent again before a person is asked. */
+#define RESENDS_MAX 5
+#define RESEND_BASE_MS 500
+#define RESEND_MAX_MS 30000
+
+struct place {
+	int step;
+	int k;
+	struct st_item *item;
+};
+
+static bool find_flight(struct st_run *run, int64_t call_no, struct place *place)
+{
+	for (int i = 0; i < (int)run->def->n_steps; i++) {
+		for (int k = 0; k < run->steps[i].n_items; k++) {
+			struct st_item *item = &run->steps[i].items[k];
+			if (item->flight != NULL && item->flight->no == call_no) {
+				*place = (struct place){.step = i, .k = k, .item = item};
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static struct st_about about_flight(const struct place *place)
+{
+	return (struct st_about){.step = place->step,
+				 .item = place->k,
+				 .call = st_grant_call(place->item->flight->grant)};
+}
+
+/* The one end of a hold: ledger, settlement row, call row, timeline. Frees the flight. */
+static void end_flight(struct st_turn *turn, struct st_run *run, const struct place *place,
+		       struct st_end *end)
+{
+	struct st_flight *flight = place->item->flight;
+	const struct st_amounts *held = st_grant_amounts(flight->grant);
+	const struct st_chain chain = st_run_chain(run, place->step);
+	enum st_hold_state to = end->voided ? ST_HOLD_VOIDED : ST_HOLD_SETTLED;
+	struct st_amounts overrun = {{0}};
+	assert(st_machine_allows(&st_hold_machine, (int)flight->state, (int)to));
+	if (end->voided) {
+		st_ledger_void(&chain, held);
+	} else {
+		st_ledger_settle(&chain, held, end->used, &overrun);
+	}
+	end->overrun = &overrun;
+	struct st_row_settlement *row = st_rows_add_settlement(&turn->update->rows);
+	row->hold_no = flight->no;
+	row->at = turn->now;
+	row->voided = end->voided;
+	row->estimated = end->estimated;
+	row->used = end->voided ? (struct st_amounts){{0}} : *end->used;
+	row->overrun = overrun;
+	(void)snprintf(row->by, sizeof row->by, "%s", end->by);
+	struct st_row_call *call = st_rows_add_call(&turn->update->rows);
+	call->no = flight->no;
+	call->state = to;
+	call->ended_at = turn->now;
+	call->result = st_tell_end(end);
+	const struct st_about what = about_flight(place);
+	st_run_emit(turn, run, end->voided ? "call.voided" : "call.settled", what,
+		    st_clean_copy(call->result));
+	if (!st_amounts_are_zero(&overrun)) {
+		st_run_emit(turn, run, "call.overrun", what, st_clean_copy(call->result));
+	}
+	st_grant_free(flight->grant);
+	json_decref(flight->params);
+	st_free(flight);
+	place->item->flight = NULL;
+	place->item->dirty = true;
+}
+
+static void record_external_ids(struct st_turn *turn, struct st_run *run, const struct place *place,
+				const struct st_outcome *outcome)
+{
+	for (size_t i = 0; i < outcome->n_external_ids; i++) {
+		const struct st_external_id *from = &outcome->external_ids[i];
+		struct st_row_external_id *row = st_rows_add_external_id(&turn->update->rows);
+		row->run_no = run->no;
+		row->step = place->step;
+		row->item = place->k;
+		row->call = st_grant_call(place->item->flight->grant);
+		row->at = turn->now;
+		row->kind = st_tell_text(turn, from->kind);
+		row->id = st_tell_text(turn, from->id);
+		row->url = st_tell_text(turn, from->url);
+		st_run_emit(turn, run, "external_id.recorded", about_flight(place),
+			    st_tell_external_id(row->kind, row->id, row->url));
+	}
+}
+
+static void record_transcript(struct st_turn *turn, struct st_run *run, const struct place *place,
+			      const json_t *transcript)
+{
+	if (transcript == NULL) {
+		return;
+	}
+	struct st_row_transcript *row = st_rows_add_transcript(&turn->update->rows);
+	row->run_no = run->no;
+	row->call = st_grant_call(place->item->flight->grant);
+	row->attempt = (int)st_grant_attempt(place->item->flight->grant);
+	row->at = turn->now;
+	row->text = st_redact_json(turn->core->options.redactor, transcript);
+}
+
+static void keep_output(struct st_turn *turn, struct st_item *item,
+			const struct st_outcome *outcome)
+{
+	json_decref(item->output);
+	item->output = outcome->output != NULL ? json_incref(outcome->output) : NULL;
+	if (outcome->citations != NULL) {
+		st_clean_free(item->citations);
+		item->citations = st_redact_json(turn->core->options.redactor, outcome->citations);
+	}
+}
+
+/* Sleeps until another attempt, if one is left. */
+static bool try_later(struct st_turn *turn, struct st_run *run, const struct place *place,
+		      const struct st_outcome *outcome, const struct st_clean *error)
+{
+	const struct st_retry *retry = &run->def->steps[place->step].retry;
+	struct st_item *item = place->item;
+	if (!outcome->retryable || item->attempt >= retry->attempts || run->failing ||
+	    st_machine_final(&st_run_machine, (int)run->state)) {
+		return false;
+	}
+	const struct st_backoff backoff = {.base_ms = retry->base_ms, .max_ms = retry->max_ms};
+	item->due = st_add_saturating(turn->now, st_retry_wait_ms(&backoff, item->attempt,
+								  outcome->retry_after_ms,
+								  st_random_next(&turn->ids)));
+	st_item_move(turn, run, item, ST_ITEM_SLEEPING);
+	const struct st_about what = {.step = place->step, .item = place->k, .call = item->call};
+	st_run_emit(turn, run, "step.retrying", what, st_tell_retry(turn, item, error));
+	return true;
+}
+
+static void fail_item(struct st_turn *turn, struct st_run *run, const struct place *place,
+		      const struct st_outcome *outcome, struct st_clean *error)
+{
+	if (st_machine_final(&st_run_machine, (int)run->state)) {
+		st_clean_free(error);
+		st_item_cancel(turn, run, place->step, place->k);
+		return;
+	}
+	const char *code = outcome->error_code[0] != '\0' ? outcome->error_code : "call.failed";
+	st_item_fail(turn, run, place->step, place->k, (struct st_failure){code, error});
+}
+
+static void into_doubt(struct st_turn *turn, struct st_run *run, const struct place *place,
+		       const struct st_clean *error)
+{
+	struct st_flight *flight = place->item->flight;
+	assert(st_machine_allows(&st_hold_machine, (int)flight->state, ST_HOLD_IN_DOUBT));
+	flight->state = ST_HOLD_IN_DOUBT;
+	struct st_row_call *call = st_rows_add_call(&turn->update->rows);
+	call->no = flight->no;
+	call->state = ST_HOLD_IN_DOUBT;
+	call->ended_at = ST_TIME_NONE;
+	run->n_doubts++;
+	st_item_move(turn, run, place->item, ST_ITEM_IN_DOUBT);
+	st_run_emit(turn, run, "call.in_doubt", about_flight(place),
+		    st_tell_error("call.in_doubt", error));
+}
+
+/* The same attempt under the same hold and key, after a pause. */
+static bool resend(struct st_turn *turn, struct st_run *run, const struct place *place,
+		   bool at_once)
+{
+	struct st_item *item = place->item;
+	if (item->resends >= RESENDS_MAX || st_machine_final(&st_run_machine, (int)run->state)) {
+		return false;
+	}
+	if (at_once) {
+		st_item_move(turn, run, item, ST_ITEM_WAITING);
+		return true;
+	}
+	const struct st_backoff backoff = {.base_ms = RESEND_BASE_MS, .max_ms = RESEND_MAX_MS};
+	item->due = turn->now +
+		    st_retry_wait_ms(&backoff, item->resends + 1, -1, st_random_next(&turn->ids));
+	st_item_move(turn, run, item, ST_ITEM_SLEEPING);
+	return true;
+}
+
+/* Nobody knows whether the call was made. `crashed`: it was in flight when we went down. */
+static void on_unknown(struct st_turn *turn, struct st_run *run, const struct place *place,
+		       const struct st_outcome *outcome, struct st_end *end)
+{
+	struct st_flight *flight = place->item->flight;
+	bool crashed = outcome->error_code[0] == '\0';
+	if (flight->idempotence == ST_REPEATABLE) {
+		const struct st_amounts held = *st_grant_amounts(flight->grant);
+		bool counting = flight->counting;
+		st_run_emit(turn, run, "call.in_doubt", about_flight(place),
+			    st_tell_error("call.unknown", end->error));
+		end->used = &held;
+		end->estimated = true;
+		end_flight(turn, run, place, end);
+		if ((crashed || counting) && !st_machine_final(&st_run_machine, (int)run->state)) {
+			st_item_move(turn, run, place->item, ST_ITEM_WAITING);
+		} else if (!try_later(turn, run, place, outcome, end->error)) {
+			fail_item(turn, run, place, outcome, st_clean_copy(end->error));
+		}
+		return;
+	}
+	if (flight->idempotence == ST_IDEMPOTENT && resend(turn, run, place, crashed)) {
+		return;
+	}
+	into_doubt(turn, run, place, end->error);
+}
+
+static void on_known(struct st_turn *turn, struct st_run *run, const struct place *place,
+		     const struct st_outcome *outcome, struct st_end *end)
+{
+	const struct st_amounts held = *st_grant_amounts(place->item->flight->grant);
+	end->voided = outcome->state == ST_OUTCOME_NOT_MADE;
+	end->estimated = !end->voided && !outcome->usage_known;
+	end->used = end->estimated ? &held : &outcome->usage;
+	record_external_ids(turn, run, place, outcome);
+	end_flight(turn, run, place, end);
+	if (outcome->state == ST_OUTCOME_SUCCEEDED) {
+		keep_output(turn, place->item, outcome);
+		st_item_succeed(turn, run, place->step, place->k);
+	} else if (!try_later(turn, run, place, outcome, end->error)) {
+		fail_item(turn, run, place, outcome, st_clean_copy(end->error));
+	}
+}
+
+void st_call_ended(struct st_turn *turn, struct st_run *run, const struct st_event *event)
+{
+	struct place place;
+	if (!find_flight(run, event->ended.call_no, &place) ||
+	    place.item->state != ST_ITEM_CALLING) {
+		return; /* told twice or too late: it has had its one end */
+	}
+	const struct st_outcome *outcome = event->ended.outcome;
+	st_queue_give(turn->core, run, run->steps[place.step].kind);
+	record_transcript(turn, run, &place, event->ended.transcript);
+	struct st_end end = {
+	    .by = "provider",
+	    .outcome = outcome,
+	    .error = outcome->error[0] != '\0' ? st_tell_text(turn, outcome->error) : NULL,
+	    .wall_ms = event->ended.wall_ms,
+	    .first_byte_ms = event->ended.first_byte_ms,
+	    .status = event->ended.status,
+	};
+	struct st_clean *error = (struct st_clean *)(uintptr_t)end.error;
+	if (outcome->state == ST_OUTCOME_UNKNOWN) {
+		end.by = "stint";
+		on_unknown(turn, run, &place, outcome, &end);
+	} else {
+		on_known(turn, run, &place, outcome, &end);
+	}
+	st_clean_free(error);
+	st_core_touch(turn->core, run);
+}
+
+void st_call_counted(struct st_turn *turn, struct st_run *run, const struct st_event *event)
+{
+	struct place place;
+	if (!find_flight(run, event->counted.call_no, &place) || !place.item->flight->counting ||
+	    place.item->state != ST_ITEM_CALLING) {
+		return;
+	}
+	const struct st_amounts nothing = {{0}};
+	struct st_end end = {.used = &nothing, .by = "provider", .wall_ms = -1, .status = -1};
+	st_queue_give(turn->core, run, run->steps[place.step].kind);
+	end_flight(turn, run, &place, &end);
+	place.item->counted_input = event->counted.input_tokens;
+	if (st_machine_final(&st_run_machine, (int)run->state)) {
+		st_item_cancel(turn, run, place.step, place.k);
+	} else {
+		st_item_move(turn, run, place.item, ST_ITEM_WAITING);
+	}
+}
+
+void st_call_lost(struct st_turn *turn, struct st_run *run, int step, int item)
+{
+	struct place place = {.step = step, .k = item, .item = &run->steps[step].items[item]};
+	const struct st_outcome crashed = {.state = ST_OUTCOME_UNKNOWN, .retry_after_ms = -1};
+	struct st_end end = {.by = "stint", .wall_ms = -1, .first_byte_ms = -1, .status = -1};
+	struct st_clean *error = st_tell_text(turn, "stint stopped while the call was in flight");
+	end.error = error;
+	on_unknown(turn, run, &place, &crashed, &end);
+	st_clean_free(error);
+}
+
+void st_call_doubt(struct st_turn *turn, struct st_run *run, int step, int item)
+{
+	const struct place place = {.step = step, .k = item, .item = &run->steps[step].items[item]};
+	into_doubt(turn, run, &place, NULL);
+}
+
+void st_call_resolve(struct st_turn *turn, struct st_run *run, int step, int item,
+		     const struct st_resolution *resolution)
+{
+	struct place place = {.step = step, .k = item, .item = &run->steps[step].items[item]};
+	struct st_flight *flight = place.item->flight;
+	assert(flight != NULL && flight->state == ST_HOLD_IN_DOUBT);
+	const struct st_amounts held = *st_grant_amounts(flight->grant);
+	struct st_end end = {
+	    .used = resolution->usage_known ? resolution->usage : &held,
+	    .estimated = resolution->happened && !resolution->usage_known,
+	    .voided = !resolution->happened,
+	    .by = resolution->by,
+	    .wall_ms = -1,
+	    .first_byte_ms = -1,
+	    .status = -1,
+	};
+	assert(run->n_doubts > 0);
+	run->n_doubts--;
+	end_flight(turn, run, &place, &end);
+	if (resolution->happened) {
+		st_item_succeed(turn, run, step, item);
+	} else if (st_machine_final(&st_run_machine, (int)run->state)) {
+		st_item_cancel(turn, run, step, item);
+	} else {
+		st_item_move(turn, run, place.item, ST_ITEM_WAITING);
+	}
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "orchestrator/core.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "orchestrator/core_private.h"
+#include "schemas/mem.h"
+
+#define RUNS_CAP_MIN 256
+#define WIDES_CAP 1024
+
+struct st_core *st_core_new(const struct st_core_options *options,
+			    const struct st_core_numbers *numbers)
+{
+	assert(options->config != NULL);
+	assert(options->redactor != NULL);
+	assert(numbers->run > 0);
+	assert(numbers->call > 0);
+	struct st_core *core = st_alloc(sizeof *core);
+	core->options = *options;
+	core->numbers = *numbers;
+	core->runs_cap = RUNS_CAP_MIN;
+	core->runs = st_alloc_array(core->runs_cap, sizeof(struct st_run *));
+	core->wides_cap = WIDES_CAP;
+	core->wides = st_alloc_array(core->wides_cap, sizeof(struct st_wide *));
+	return core;
+}
+
+static void free_wides(struct st_core *core)
+{
+	for (size_t i = 0; i < core->wides_cap; i++) {
+		for (struct st_wide *wide = core->wides[i]; wide != NULL;) {
+			struct st_wide *next = wide->next;
+			st_accounts_fini(&wide->accounts);
+			st_free(wide);
+			wide = next;
+		}
+	}
+	st_free(core->wides);
+}
+
+void st_core_free(struct st_core *core)
+{
+	if (core == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < core->runs_cap; i++) {
+		if (core->runs[i] != NULL) {
+			st_run_free(core->runs[i]);
+		}
+	}
+	free_wides(core);
+	st_free(core->runs);
+	st_free(core->timers.of);
+	st_free(core->waiting.of);
+	st_free(core->dirty.of);
+	st_free(core->touched.of);
+	st_free(core);
+}
+
+/* UUIDv7 ends in random bits; its first bytes are the time. */
+static size_t hash_id(struct st_id id)
+{
+	uint64_t low = 0;
+	memcpy(&low, id.bytes + 8, sizeof low);
+	return (size_t)(low * UINT64_C(0x9e3779b97f4a7c15) >> 20);
+}
+
+struct st_run *st_core_find(const struct st_core *core, struct st_id id)
+{
+	size_t mask = core->runs_cap - 1;
+	for (size_t i = hash_id(id) & mask; core->runs[i] != NULL; i = (i + 1) & mask) {
+		if (st_id_equal(core->runs[i]->id, id)) {
+			return core->runs[i];
+		}
+	}
+	return NULL;
+}
+
+static void put_in_table(struct st_core *core, struct st_run *run)
+{
+	size_t mask = core->runs_cap - 1;
+	size_t i = hash_id(run->id) & mask;
+	while (core->runs[i] != NULL) {
+		i = (i + 1) & mask;
+	}
+	core->runs[i] = run;
+	run->table_index = i;
+}
+
+void st_core_insert(struct st_core *core, struct st_run *run)
+{
+	assert(st_core_find(core, run->id) == NULL);
+	if ((core->n_runs + 1) * 2 > core->runs_cap) {
+		struct st_run **old = core->runs;
+		size_t old_cap = core->runs_cap;
+		core->runs_cap *= 2;
+		core->runs = st_alloc_array(core->runs_cap, sizeof(struct st_run *));
+		for (size_t i = 0; i < old_cap; i++) {
+			if (old[i] != NULL) {
+				put_in_table(core, old[i]);
+			}
+		}
+		st_free(old);
+	}
+	put_in_table(core, run);
+	core->n_runs++;
+}
+
+/* Open addressing without tombstones: what follows in the cluster is put in anew. */
+void st_core_remove(struct st_core *core, struct st_run *run)
+{
+	size_t mask = core->runs_cap - 1;
+	size_t i = run->table_index;
+	assert(core->runs[i] == run);
+	core->runs[i] = NULL;
+	core->n_runs--;
+	for (i = (i + 1) & mask; core->runs[i] != NULL; i = (i + 1) & mask) {
+		struct st_run *next = core->runs[i];
+		core->runs[i] = NULL;
+		put_in_table(core, next);
+	}
+}
+
+struct st_wide *st_core_wide(struct st_core *core, enum st_scope scope, const char *id)
+{
+	uint32_t hash = UINT32_C(2166136261) + (uint32_t)scope; /* FNV-1a */
+	for (const char *p = id; *p != '\0'; p++) {
+		hash = (hash ^ (uint8_t)*p) * UINT32_C(16777619);
+	}
+	struct st_wide **bucket = &core->wides[hash & (core->wides_cap - 1)];
+	for (struct st_wide *wide = *bucket; wide != NULL; wide = wide->next) {
+		if (wide->accounts.scope == scope && strcmp(wide->accounts.id, id) == 0) {
+			return wide;
+		}
+	}
+	struct st_wide *wide = st_alloc(sizeof *wide);
+	wide->no = core->numbers.scope++;
+	wide->accounts.scope = scope;
+	memcpy(wide->accounts.id, id, strlen(id) + 1);
+	wide->next = *bucket;
+	*bucket = wide;
+	core->n_wides++;
+	return wide;
+}
+
+void st_core_mark(struct st_core *core, struct st_run *run)
+{
+	if (!run->dirty) {
+		run->dirty = true;
+		st_run_list_add(&core->dirty, run);
+	}
+}
+
+void st_core_touch(struct st_core *core, struct st_run *run)
+{
+	st_core_mark(core, run);
+	if (!run->touched) {
+		run->touched = true;
+		st_run_list_add(&core->touched, run);
+	}
+}
+
+void st_turn_reply(struct st_turn *turn, enum st_err code, const struct st_run *run,
+		   struct st_clean *body)
+{
+	if (turn->reply == NULL) {
+		st_clean_free(body);
+		return;
+	}
+	struct st_effect *effect = st_update_add(turn->update, ST_EFFECT_REPLY);
+	effect->reply.token = turn->reply;
+	effect->reply.code = code;
+	effect->reply.body = body;
+	if (run != NULL) {
+		effect->reply.run = run->id;
+		effect->reply.state = run->state;
+	}
+	turn->reply = NULL;
+}
+
+static void on_timer(struct st_turn *turn)
+{
+	struct st_core *core = turn->core;
+	while (core->timers.n > 0 && core->timers.of[0]->due <= turn->now) {
+		struct st_run *run = core->timers.of[0];
+		st_queue_set_due(core, run, ST_TIME_NONE);
+		st_core_touch(core, run);
+	}
+}
+
+static void on_run_event(struct st_turn *turn, const struct st_event *event)
+{
+	struct st_run *run = st_core_find(turn->core, event->run);
+	if (run == NULL) {
+		st_turn_reply(turn, ST_ERR_NOT_FOUND, NULL, NULL);
+		return;
+	}
+	switch (event->type) {
+	case ST_EVENT_CALL_ENDED:
+		st_call_ended(turn, run, event);
+		break;
+	case ST_EVENT_COUNTED:
+		st_call_counted(turn, run, event);
+		break;
+	case ST_EVENT_DECIDE:
+		st_gate_decide(turn, run, event);
+		break;
+	case ST_EVENT_CANCEL:
+	case ST_EVENT_PAUSE:
+	case ST_EVENT_RESUME:
+		st_gate_control(turn, run, event);
+		break;
+	case ST_EVENT_LIMITS:
+		st_gate_limits(turn, run, event);
+		break;
+	case ST_EVENT_SUBMIT:
+	case ST_EVENT_LOAD:
+	case ST_EVENT_TIMER:
+	case ST_EVENT_DRAIN:
+	case ST_EVENT_COUNT:
+		assert(!"an event of no run");
+	}
+}
+
+/* Schedules what this step touched. Scheduling frees slots and so may touch more runs. */
+static void settle_down(struct st_turn *turn)
+{
+	struct st_core *core = turn->core;
+	st_queue_pump(core);
+	for (size_t i = 0; i < core->touched.n; i++) {
+		struct st_run *run = core->touched.of[i];
+		run->touched = false;
+		st_run_schedule(turn, run);
+		st_queue_set_due(core, run, st_run_due(run));
+	}
+	core->touched.n = 0;
+}
+
+void st_core_step(struct st_core *core, const struct st_event *event, struct st_update *update)
+{
+	struct st_turn turn = {
+	    .core = core,
+	    .update = update,
+	    .now = event->now,
+	    .ids = {.now = event->now, .random = {event->random[0], event->random[1]}},
+	    .actor = &event->actor,
+	    .reply = event->reply,
+	};
+	switch (event->type) {
+	case ST_EVENT_SUBMIT:
+		st_admit_submit(&turn, event);
+		break;
+	case ST_EVENT_LOAD:
+		st_recover_load(&turn, event);
+		break;
+	case ST_EVENT_TIMER:
+		on_timer(&turn);
+		break;
+	case ST_EVENT_DRAIN:
+		core->draining = true;
+		break;
+	case ST_EVENT_CALL_ENDED:
+	case ST_EVENT_COUNTED:
+	case ST_EVENT_DECIDE:
+	case ST_EVENT_CANCEL:
+	case ST_EVENT_PAUSE:
+	case ST_EVENT_RESUME:
+	case ST_EVENT_LIMITS:
+		on_run_event(&turn, event);
+		break;
+	case ST_EVENT_COUNT:
+		assert(!"no such event");
+	}
+	settle_down(&turn);
+	st_turn_reply(&turn, ST_OK, NULL, NULL);
+}
+
+static void forget(struct st_core *core, struct st_run *run)
+{
+	assert(!run->queued);
+	st_queue_set_due(core, run, ST_TIME_NONE);
+	st_core_remove(core, run);
+	st_run_free(run);
+}
+
+void st_core_flush(struct st_core *core, struct st_update *update)
+{
+	assert(core->touched.n == 0);
+	for (size_t i = 0; i < core->dirty.n; i++) {
+		struct st_run *run = core->dirty.of[i];
+		st_rows_of_run(core, run, &update->rows);
+		run->dirty = false;
+		if (st_run_parked(run)) {
+			forget(core, run);
+		}
+	}
+	core->dirty.n = 0;
+	for (size_t i = 0; i < core->wides_cap; i++) {
+		for (struct st_wide *wide = core->wides[i]; wide != NULL; wide = wide->next) {
+			st_rows_of_wide(wide, &update->rows);
+		}
+	}
+}
+
+st_time st_core_deadline(const struct st_core *core)
+{
+	return core->timers.n > 0 ? core->timers.of[0]->due : ST_TIME_NONE;
+}
+
+bool st_core_has(const struct st_core *core, struct st_id run)
+{
+	return st_core_find(core, run) != NULL;
+}
+
+size_t st_core_runs(const struct st_core *core)
+{
+	return core->n_runs;
+}
+
+size_t st_core_calls_in_flight(const struct st_core *core)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < core->runs_cap; i++) {
+		n += core->runs[i] != NULL ? core->runs[i]->n_flights : 0;
+	}
+	return n;
+}
+
+void st_core_prove(const struct st_core *core)
+{
+	for (size_t i = 0; i < core->runs_cap; i++) {
+		struct st_run *run = core->runs[i];
+		if (run == NULL) {
+			continue;
+		}
+		for (int step = 0; step < (int)run->def->n_steps; step++) {
+			struct st_chain chain = st_run_chain(run, step);
+			st_ledger_prove(&chain);
+		}
+		assert(run->state != ST_RUN_BLOCKED || run->n_flights == 0);
+	}
+}

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "orchestrator/tell.h"
+
+#include <string.h>
+
+#include "orchestrator/core_private.h"
+#include "redact/redact.h"
+
+#define LITERAL(text) st_clean_add_literal(&b, text)
+
+static const struct st_redactor *redactor_of(const struct st_turn *turn)
+{
+	return turn->core->options.redactor;
+}
+
+/* A builder for what needs no scan: names, numbers, ids and text that is clean already. */
+static struct st_clean_builder begin(void)
+{
+	struct st_clean_builder b;
+	st_clean_builder_init(&b, NULL);
+	return b;
+}
+
+struct st_clean *st_tell_text(const struct st_turn *turn, const char *text)
+{
+	return text != NULL ? st_redact_text(redactor_of(turn), text, strlen(text)) : NULL;
+}
+
+struct st_clean *st_tell_nothing(void)
+{
+	struct st_clean_builder b = begin();
+	LITERAL("{}");
+	return st_clean_builder_finish(&b);
+}
+
+static void add_clean_or_null(struct st_clean_builder *b, const struct st_clean *clean)
+{
+	if (clean != NULL) {
+		st_clean_add_clean(b, clean);
+	} else {
+		st_clean_add_literal(b, "null");
+	}
+}
+
+static void add_bool(struct st_clean_builder *b, bool value)
+{
+	if (value) {
+		st_clean_add_literal(b, "true");
+	} else {
+		st_clean_add_literal(b, "false");
+	}
+}
+
+static void add_amounts(struct st_clean_builder *b, const struct st_amounts *amounts)
+{
+	bool first = true;
+	st_clean_add_literal(b, "{");
+	for (int m = 0; m < ST_METER_COUNT; m++) {
+		if (amounts->of[m] == 0) {
+			continue;
+		}
+		if (!first) {
+			st_clean_add_literal(b, ",");
+		}
+		first = false;
+		st_clean_add_name(b, st_meter_name((enum st_meter)m));
+		st_clean_add_literal(b, ":");
+		st_clean_add_int(b, amounts->of[m]);
+	}
+	st_clean_add_literal(b, "}");
+}
+
+struct st_clean *st_tell_submitted(const struct st_run *run)
+{
+	struct st_clean_builder b = begin();
+	LITERAL("{\"name\":");
+	st_clean_add_name(&b, run->def->name);
+	LITERAL(",\"kind\":");
+	st_clean_add_name(&b, st_run_kind_name(run->def->kind));
+	LITERAL(",\"by\":");
+	st_clean_add_name(&b, run->submitted_by);
+	LITERAL(",\"envelope\":");
+	add_amounts(&b, &run->def->envelope.run);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+struct st_clean *st_tell_started(const struct st_run *run, int step)
+{
+	struct st_clean_builder b = begin();
+	LITERAL("{\"uses\":");
+	st_clean_add_name(&b, run->steps[step].kind->name);
+	if (run->def->steps[step].for_each != NULL) {
+		LITERAL(",\"items\":");
+		st_clean_add_int(&b, run->steps[step].n_items);
+	}
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+static void add_actor(struct st_clean_builder *b, const struct st_turn *turn)
+{
+	st_clean_add_literal(b, "\"by\":");
+	st_clean_add_name(b, turn->actor->name);
+	if (turn->actor->at_terminal) {
+		st_clean_add_literal(b, ",\"at_terminal\":true");
+	}
+}
+
+struct st_clean *st_tell_by(const struct st_turn *turn, const struct st_clean *reason)
+{
+	struct st_clean_builder b = begin();
+	LITERAL("{");
+	add_actor(&b, turn);
+	LITERAL(",\"reason\":");
+	add_clean_or_null(&b, reason);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+struct st_clean *st_tell_error(const char *code, const struct st_clean *error)
+{
+	struct st_clean_builder b = begin();
+	LITERAL("{\"code\":");
+	st_clean_add_name(&b, code[0] != '\0' ? code : "unknown");
+	LITERAL(",\"error\":");
+	add_clean_or_null(&b, error);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+struct st_clean *st_tell_held(const struct st_flight *flight, const struct st_clean *intent)
+{
+	struct st_clean_builder b = begin();
+	LITERAL("{\"hold\":");
+	st_clean_add_id(&b, st_grant_hold(flight->grant), ST_ID_HOLD);
+	LITERAL(",\"attempt\":");
+	st_clean_add_int(&b, st_grant_attempt(flight->grant));
+	LITERAL(",\"amounts\":");
+	add_amounts(&b, st_grant_amounts(flight->grant));
+	LITERAL(",\"intent\":");
+	add_clean_or_null(&b, intent);
+	if (flight->counting) {
+		LITERAL(",\"purpose\":\"count\"");
+	}
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+struct st_clean *st_tell_sent(const struct st_flight *flight, int resends)
+{
+	struct st_clean_builder b = begin();
+	LITERAL("{\"attempt\":");
+	st_clean_add_int(&b, st_grant_attempt(flight->grant));
+	if (resends > 0) {
+		LITERAL(",\"resend\":");
+		st_clean_add_int(&b, resends);
+	}
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+struct st_clean *st_tell_clamped(const struct st_clamp *clamp)
+{
+	struct st_clean_builder b = begin();
+	LITERAL("{\"what\":");
+	st_clean_add_name(&b, clamp->what);
+	LITERAL(",\"asked\":");
+	st_clean_add_int(&b, clamp->asked);
+	LITERAL(",\"given\":");
+	st_clean_add_int(&b, clamp->given);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+static void add_refusal(struct st_clean_builder *b, const struct st_refusal *r)
+{
+	st_clean_add_literal(b, "{\"scope\":");
+	st_clean_add_name(b, st_scope_name(r->scope));
+	st_clean_add_literal(b, ",\"scope_id\":");
+	st_clean_add_name(b, r->scope_id);
+	st_clean_add_literal(b, ",\"meter\":");
+	st_clean_add_name(b, st_meter_name(r->meter));
+	st_clean_add_literal(b, ",\"window\":null,\"limit\":");
+	st_clean_add_int(b, r->limit);
+	st_clean_add_literal(b, ",\"granted\":");
+	st_clean_add_int(b, r->granted);
+	st_clean_add_literal(b, ",\"settled\":");
+	st_clean_add_int(b, r->settled);
+	st_clean_add_literal(b, ",\"held\":");
+	st_clean_add_int(b, r->held);
+	st_clean_add_literal(b, ",\"asked\":");
+	st_clean_add_int(b, r->asked);
+	st_clean_add_literal(b, ",\"remaining\":");
+	st_clean_add_int(b, r->remaining);
+	st_clean_add_literal(b, "}");
+}
+
+struct st_clean *st_tell_verdict(const struct st_verdict *verdict)
+{
+	struct st_clean_builder b = begin();
+	LITERAL("{\"allowed\":");
+	add_bool(&b, verdict->allowed);
+	LITERAL(",\"refused\":[");
+	for (size_t i = 0; i < verdict->n_refused; i++) {
+		if (i > 0) {
+			LITERAL(",");
+		}
+		add_refusal(&b, &verdict->refused[i]);
+	}
+	LITERAL("],\"suggest\":{\"action\":");
+	st_clean_add_name(&b, st_suggestion_name(verdict->suggestion));
+	LITERAL(",\"until\":null,\"model\":null}}");
+	return st_clean_builder_finish(&b);
+}
+
+static void add_hash(struct st_clean_builder *b, const uint8_t hash[ST_HASH_BYTES])
+{
+	static const char hex[] = "0123456789abcdef";
+	char text[2 * ST_HASH_BYTES + 1];
+	for (int i = 0; i < ST_HASH_BYTES; i++) {
+		text[2 * i] = hex[hash[i] >> 4];
+		text[2 * i + 1] = hex[hash[i] & 15];
+	}
+	text[2 * ST_HASH_BYTES] = '\0';
+	st_clean_add_name(b, text);
+}
+
+struct st_clean *st_tell_halted(const struct st_halt *halt, const struct st_clean *intent)
+{
+	struct st_clean_builder b = begin();
+	LITERAL("{\"halt\":");
+	st_clean_add_id(&b, halt->id, ST_ID_HALT);
+	LITERAL(",\"kind\":");
+	st_clean_add_name(&b, st_halt_kind_name(halt->kind));
+	if (intent != NULL) {
+		LITERAL(",\"intent\":");
+		st_clean_add_clean(&b, intent);
+	}
+	if (halt->kind == ST_HALT_DANGEROUS) {
+		LITERAL(",\"params_hash\":");
+		add_hash(&b, halt->params_hash);
+	}
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+struct st_clean *st_tell_resumed(const char *why)
+{
+	struct st_clean_builder b = begin();
+	LITERAL("{\"after\":");
+	st_clean_add_name(&b, why);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+struct st_clean *st_tell_retry(const struct st_turn *turn, const struct st_item *item,
+			       const struct st_clean *error)
+{
+	struct st_clean_builder b = begin();
+	char due[ST_TIME_TEXT_MAX];
+	const char *text = st_time_format(item->due, due);
+	LITERAL("{\"attempt\":");
+	st_clean_add_int(&b, item->attempt);
+	LITERAL(",\"due\":");
+	struct st_clean *when = st_redact_text(redactor_of(turn), text, strlen(text));
+	st_clean_add_clean(&b, when);
+	st_clean_free(when);
+	LITERAL(",\"error\":");
+	add_clean_or_null(&b, error);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+struct st_clean *st_tell_skipped(const char *why)
+{
+	struct st_clean_builder b = begin();
+	LITERAL("{\"why\":");
+	st_clean_add_name(&b, why);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+struct st_clean *st_tell_limits(const struct st_turn *turn, const struct st_amounts *limits,
+				const struct st_clean *reason)
+{
+	struct st_clean_builder b = begin();
+	bool first = true;
+	LITERAL("{\"limits\":{");
+	for (int m = 0; m < ST_METER_COUNT; m++) {
+		if (limits->of[m] == ST_UNLIMITED) {
+			continue;
+		}
+		if (!first) {
+			LITERAL(",");
+		}
+		first = false;
+		st_clean_add_name(&b, st_meter_name((enum st_meter)m));
+		LITERAL(":");
+		st_clean_add_int(&b, limits->of[m]);
+	}
+	LITERAL("},");
+	add_actor(&b, turn);
+	LITERAL(",\"reason\":");
+	add_clean_or_null(&b, reason);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+static void add_count(struct st_clean_builder *b, const char *name, int64_t n)
+{
+	if (n >= 0) {
+		st_clean_add_literal(b, ",");
+		st_clean_add_name(b, name);
+		st_clean_add_literal(b, ":");
+		st_clean_add_int(b, n);
+	}
+}
+
+static void add_model_usage(struct st_clean_builder *b, const struct st_model_usage *model)
+{
+	add_count(b, "input_tokens", model->input);
+	add_count(b, "cache_read_tokens", model->cache_read);
+	add_count(b, "cache_write_tokens", model->cache_write);
+	add_count(b, "output_tokens", model->output);
+	add_count(b, "reasoning_tokens", model->reasoning);
+}
+
+struct st_clean *st_tell_end(const struct st_end *end)
+{
+	struct st_clean_builder b = begin();
+	LITERAL("{\"by\":");
+	st_clean_add_name(&b, end->by);
+	if (!end->voided) {
+		LITERAL(",\"usage\":");
+		add_amounts(&b, end->used);
+	}
+	if (end->estimated) {
+		LITERAL(",\"estimated\":true");
+	}
+	if (!st_amounts_are_zero(end->overrun)) {
+		LITERAL(",\"overrun\":");
+		add_amounts(&b, end->overrun);
+	}
+	if (end->outcome != NULL) {
+		add_model_usage(&b, &end->outcome->model);
+		if (end->outcome->replayed) {
+			LITERAL(",\"replayed\":true");
+		}
+	}
+	add_count(&b, "status", end->status);
+	add_count(&b, "wall_ms", end->wall_ms);
+	add_count(&b, "first_byte_ms", end->first_byte_ms);
+	if (end->error != NULL) {
+		LITERAL(",\"error\":");
+		st_clean_add_clean(&b, end->error);
+	}
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+struct st_clean *st_tell_external_id(const struct st_clean *kind, const struct st_clean *id,
+				     const struct st_clean *url)
+{
+	struct st_clean_builder b = begin();
+	LITERAL("{\"kind\":");
+	st_clean_add_clean(&b, kind);
+	LITERAL(",\"id\":");
+	st_clean_add_clean(&b, id);
+	LITERAL(",\"url\":");
+	add_clean_or_null(&b, url);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+struct st_clean *st_tell_granted(const struct st_turn *turn, const struct st_granted *granted)
+{
+	struct st_clean_builder b = begin();
+	LITERAL("{\"halt\":");
+	st_clean_add_id(&b, granted->halt, ST_ID_HALT);
+	LITERAL(",");
+	add_actor(&b, turn);
+	if (granted->own_run) {
+		LITERAL(",\"own_run\":true");
+	}
+	LITERAL(",\"grants\":[");
+	for (size_t i = 0; i < granted->n_grants; i++) {
+		if (i > 0) {
+			LITERAL(",");
+		}
+		LITERAL("{\"scope\":");
+		st_clean_add_name(&b, st_scope_name(granted->grants[i].scope));
+		LITERAL(",\"meter\":");
+		st_clean_add_name(&b, st_meter_name(granted->grants[i].meter));
+		LITERAL(",\"amount\":");
+		st_clean_add_int(&b, granted->grants[i].amount);
+		LITERAL("}");
+	}
+	LITERAL("],\"reason\":");
+	add_clean_or_null(&b, granted->reason);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+struct st_clean *st_tell_resolved(const struct st_turn *turn, bool happened,
+				  const struct st_clean *reason)
+{
+	struct st_clean_builder b = begin();
+	LITERAL("{\"happened\":");
+	add_bool(&b, happened);
+	LITERAL(",");
+	add_actor(&b, turn);
+	LITERAL(",\"reason\":");
+	add_clean_or_null(&b, reason);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+struct st_clean *st_tell_run(const struct st_run *run)
+{
+	struct st_clean_builder b = begin();
+	LITERAL("{\"id\":");
+	st_clean_add_id(&b, run->id, ST_ID_RUN);
+	LITERAL(",\"name\":");
+	st_clean_add_name(&b, run->def->name);
+	LITERAL(",\"kind\":");
+	st_clean_add_name(&b, st_run_kind_name(run->def->kind));
+	LITERAL(",\"state\":");
+	st_clean_add_name(&b, st_machine_state_name(&st_run_machine, (int)run->state));
+	LITERAL(",\"tenant\":");
+	st_clean_add_name(&b, run->def->scope_id[ST_SCOPE_TENANT]);
+	if (run->halt.kind != ST_HALT_NONE) {
+		LITERAL(",\"halt\":");
+		st_clean_add_id(&b, run->halt.id, ST_ID_HALT);
+	}
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How is an event told in the timeline? Makes the `data` of each event type; see docs/timeline.md.
+ */
+#ifndef ST_ORCHESTRATOR_TELL_H
+#define ST_ORCHESTRATOR_TELL_H
+
+#include "orchestrator/run.h"
+
+/* Free text of a person or a provider, redacted. NULL gives NULL. */
+struct st_clean *st_tell_text(const struct st_turn *turn, const char *text);
+
+/* All give a new object. Nothing is taken. */
+struct st_clean *st_tell_nothing(void);
+struct st_clean *st_tell_submitted(const struct st_run *run);
+struct st_clean *st_tell_started(const struct st_run *run, int step);
+struct st_clean *st_tell_by(const struct st_turn *turn, const struct st_clean *reason);
+struct st_clean *st_tell_error(const char *code, const struct st_clean *error);
+struct st_clean *st_tell_held(const struct st_flight *flight, const struct st_clean *intent);
+struct st_clean *st_tell_sent(const struct st_flight *flight, int resends);
+struct st_clean *st_tell_clamped(const struct st_clamp *clamp);
+struct st_clean *st_tell_verdict(const struct st_verdict *verdict);
+struct st_clean *st_tell_halted(const struct st_halt *halt, const struct st_clean *intent);
+struct st_clean *st_tell_resumed(const char *why);
+struct st_clean *st_tell_retry(const struct st_turn *turn, const struct st_item *item,
+			       const struct st_clean *error);
+struct st_clean *st_tell_skipped(const char *why);
+struct st_clean *st_tell_limits(const struct st_turn *turn, const struct st_amounts *limits,
+				const struct st_clean *reason);
+
+/* How a call ended; the same object is the call row's result. */
+struct st_end {
+	const struct st_amounts *used;
+	const struct st_amounts *overrun;
+	bool estimated;
+	bool voided;
+	const char *by;			  /* "provider", "stint", a person */
+	const struct st_outcome *outcome; /* or NULL */
+	const struct st_clean *error;	  /* or NULL */
+	int64_t wall_ms;		  /* -1: unknown */
+	int64_t first_byte_ms;
+	int status;
+};
+struct st_clean *st_tell_end(const struct st_end *end);
+struct st_clean *st_tell_external_id(const struct st_clean *kind, const struct st_clean *id,
+				     const struct st_clean *url);
+
+struct st_granted {
+	struct st_id halt;
+	const struct st_grant_asked *grants;
+	size_t n_grants;
+	const struct st_clean *reason;
+	bool own_run;
+};
+struct st_clean *st_tell_granted(const struct st_turn *turn, const struct st_granted *granted);
+
+struct st_clean *st_tell_resolved(const struct st_turn *turn, bool happened,
+				  const struct st_clean *reason);
+
+/* The answer to a mutation: {"id":"r_…","state":…,…}. */
+struct st_clean *st_tell_run(const struct st_run *run);
+
+#endif
