@@ -6,7 +6,7 @@
 
 #include "schemas/json.h"
 #include "steps/expression_program.h"
-#include "steps/value.h"
+#include "steps/operand.h"
 
 /*
  * A walk over the tree of nodes. Its depth is bounded by the parser, each node is visited at most
@@ -19,6 +19,8 @@ struct walk {
 
 #define PATH_TEXT_MAX 160
 
+/* ST_EXPR_NESTING_MAX bounds the depth of the tree.
+ * NOLINTBEGIN(misc-no-recursion) */
 static int evaluate(struct walk *w, uint32_t at, json_t **out);
 
 static const struct st_node *node_at(const struct walk *w, uint32_t at)
@@ -191,7 +193,7 @@ static int evaluate_chain(struct walk *w, const struct st_node *chain, json_t **
 		if (rc != ST_OK) {
 			return rc;
 		}
-		result = st_value_is_true(value);
+		result = st_operand_is_true(value);
 		json_decref(value);
 	}
 	*out = json_boolean(result);
@@ -205,7 +207,7 @@ static int evaluate_not(struct walk *w, const struct st_node *node, json_t **out
 	if (rc != ST_OK) {
 		return rc;
 	}
-	*out = json_boolean(!st_value_is_true(value));
+	*out = json_boolean(!st_operand_is_true(value));
 	json_decref(value);
 	return ST_OK;
 }
@@ -223,7 +225,7 @@ static int order(struct walk *w, const struct st_node *node, json_t *const pair[
 	}
 	bool swap = node->of.operation == ST_OPERATOR_GREATER ||
 		    node->of.operation == ST_OPERATOR_LESS_EQUAL;
-	bool less = st_value_is_less(pair[swap ? 1 : 0], pair[swap ? 0 : 1]);
+	bool less = st_operand_is_less(pair[swap ? 1 : 0], pair[swap ? 0 : 1]);
 	bool negate = node->of.operation == ST_OPERATOR_GREATER_EQUAL ||
 		      node->of.operation == ST_OPERATOR_LESS_EQUAL;
 	*result = less != negate;
@@ -242,7 +244,7 @@ static int compare(struct walk *w, const struct st_node *node, json_t *const pai
 	if (node->of.operation != ST_OPERATOR_EQUAL && node->of.operation != ST_OPERATOR_UNEQUAL) {
 		return order(w, node, pair, result);
 	}
-	*result = st_value_equal(pair[0], pair[1]) == (node->of.operation == ST_OPERATOR_EQUAL);
+	*result = st_operand_equal(pair[0], pair[1]) == (node->of.operation == ST_OPERATOR_EQUAL);
 	return ST_OK;
 }
 
@@ -335,6 +337,8 @@ static int evaluate(struct walk *w, uint32_t at, json_t **out)
 	return ST_ERR_INVALID;
 }
 
+/* NOLINTEND(misc-no-recursion) */
+
 int st_evaluation_run(struct st_evaluation *evaluation, const struct st_expr *expr, json_t **out)
 {
 	struct walk w = {.evaluation = evaluation, .expr = expr};
@@ -363,7 +367,7 @@ int st_expr_eval(const struct st_expr *expr, const struct st_expr_scope *scope, 
 
 bool st_expr_is_true(const json_t *value)
 {
-	return st_value_is_true(value);
+	return st_operand_is_true(value);
 }
 
 int st_condition_eval(const struct st_expr *expr, const struct st_expr_scope *scope, bool *out,
@@ -374,7 +378,7 @@ int st_condition_eval(const struct st_expr *expr, const struct st_expr_scope *sc
 	if (rc != ST_OK) {
 		return rc;
 	}
-	*out = st_value_is_true(value);
+	*out = st_operand_is_true(value);
 	json_decref(value);
 	return ST_OK;
 }

@@ -8,7 +8,7 @@
 #include "schemas/buf.h"
 #include "schemas/json.h"
 #include "schemas/mem.h"
-#include "steps/value.h"
+#include "steps/operand.h"
 
 int st_evaluation_spend(struct st_evaluation *evaluation, size_t n)
 {
@@ -24,7 +24,7 @@ int st_evaluation_spend(struct st_evaluation *evaluation, size_t n)
 int st_evaluation_spend_value(struct st_evaluation *evaluation, const json_t *value)
 {
 	size_t bytes = 0;
-	int rc = st_value_measure(value, ST_JSON_DEPTH_MAX, ST_EXPR_OUTPUT_MAX, &bytes);
+	int rc = st_operand_measure(value, ST_JSON_DEPTH_MAX, ST_EXPR_OUTPUT_MAX, &bytes);
 	if (rc == ST_ERR_INVALID) {
 		return st_fail(evaluation->diag, ST_ERR_INVALID,
 			       "holds a field name that is not UTF-8");
@@ -104,9 +104,9 @@ static int join_into(struct st_evaluation *evaluation, const json_t *array, cons
 			return rc;
 		}
 		if (i > 0) {
-			st_value_add_text(buf, separator);
+			st_operand_add_text(buf, separator);
 		}
-		st_value_add_text(buf, element);
+		st_operand_add_text(buf, element);
 		if (buf->len > ST_EXPR_OUTPUT_MAX) {
 			return st_fail(evaluation->diag, ST_ERR_TOO_LARGE,
 				       "join() makes more than %d bytes", ST_EXPR_OUTPUT_MAX);
@@ -167,7 +167,7 @@ static int call_from_json(struct st_evaluation *evaluation, json_t *const *args,
 static bool array_contains(const json_t *array, const json_t *needle)
 {
 	for (size_t i = 0; i < json_array_size(array); i++) {
-		if (st_value_equal(json_array_get(array, i), needle)) {
+		if (st_operand_equal(json_array_get(array, i), needle)) {
 			return true;
 		}
 	}

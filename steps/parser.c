@@ -84,11 +84,11 @@ static uint32_t add_node(struct parser *p, enum st_node_kind kind, size_t at)
 	return expr->n++;
 }
 
-/* Puts `child` behind the children that `parent` has; *last is the last of them, 0 for none. */
-static void append(struct parser *p, uint32_t parent, uint32_t child, uint32_t *last)
+/* Puts `child` behind the children that node `to` has; *last is the last of them, 0 for none. */
+static void append(struct parser *p, uint32_t to, uint32_t child, uint32_t *last)
 {
 	if (*last == 0) {
-		p->expr->nodes[parent].first = child;
+		p->expr->nodes[to].first = child;
 	} else {
 		p->expr->nodes[*last].next = child;
 	}
@@ -130,6 +130,8 @@ static size_t name_length(const struct parser *p)
 	return len;
 }
 
+/* ST_EXPR_NESTING_MAX bounds every way back to parse_or and parse_unary.
+ * NOLINTBEGIN(misc-no-recursion) */
 static uint32_t parse_or(struct parser *p);
 
 /* What stands in brackets, parentheses or an argument, one level deeper. */
@@ -486,6 +488,8 @@ static uint32_t parse_or(struct parser *p)
 {
 	return parse_chain(p, "||", ST_NODE_OR, parse_and);
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 static uint32_t parse_whole(struct parser *p, bool embedded)
 {

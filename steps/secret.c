@@ -8,8 +8,8 @@
 #include "schemas/buf.h"
 #include "schemas/json.h"
 #include "steps/expression.h"
+#include "steps/operand.h"
 #include "steps/place.h"
-#include "steps/value.h"
 
 /* A marker is one object, one array and one object deep, below the deepest value. */
 #define DEPTH_MAX (ST_JSON_DEPTH_MAX + 3)
@@ -17,9 +17,11 @@
 /* The content of a marker, or NULL when the value is none. */
 static const json_t *content_of(const json_t *value)
 {
-	return json_is_object(value) ? json_object_get(value, ST_VALUE_MARKER) : NULL;
+	return json_is_object(value) ? json_object_get(value, ST_SECRET_MARKER) : NULL;
 }
 
+/* `depth` counts down.
+ * NOLINTBEGIN(misc-no-recursion) */
 static bool has_secrets(const json_t *value, int depth)
 {
 	if (depth == 0) {
@@ -43,6 +45,8 @@ static bool has_secrets(const json_t *value, int depth)
 	}
 	return false;
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 bool st_template_has_secrets(const json_t *value)
 {
@@ -116,6 +120,8 @@ static int fill_marker(const struct filler *f, const json_t *parts, json_t **out
 	return rc;
 }
 
+/* DEPTH_MAX bounds the place.
+ * NOLINTBEGIN(misc-no-recursion) */
 static int fill(struct filler *f, const json_t *value, json_t **out);
 
 static int fill_array(struct filler *f, const json_t *array, json_t **out)
@@ -175,6 +181,8 @@ static int fill(struct filler *f, const json_t *value, json_t **out)
 	*out = json_incref((json_t *)value);
 	return ST_OK;
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 int st_template_fill(const json_t *value, const struct st_secret_source *source, json_t **out,
 		     struct st_diag *diag)

@@ -12,6 +12,7 @@
  * A marker stands for a string with secrets in it: {"\xff": ["text", {"\xff": "NAME"}, "text"]}.
  * See template.h for why nobody else can make one.
  */
+#define ST_SECRET_MARKER "\xff"
 
 /* Are there markers in the value? */
 bool st_template_has_secrets(const json_t *value);

@@ -8,9 +8,9 @@
 #include "schemas/buf.h"
 #include "schemas/json.h"
 #include "schemas/mem.h"
+#include "steps/operand.h"
 #include "steps/parser.h"
 #include "steps/place.h"
-#include "steps/value.h"
 
 /* Adds where to a message that was made without it. */
 static int fail_here(const struct st_place *place, struct st_diag *diag, int rc)
@@ -185,6 +185,8 @@ static int check_string(struct checker *c, const json_t *string)
 	return ST_OK;
 }
 
+/* ST_JSON_DEPTH_MAX bounds the place.
+ * NOLINTBEGIN(misc-no-recursion) */
 static int check(struct checker *c, const json_t *value);
 
 static int check_array(struct checker *c, const json_t *array)
@@ -234,6 +236,8 @@ static int check(struct checker *c, const json_t *value)
 	return json_is_object(value) ? check_object(c, value) : ST_OK;
 }
 
+/* NOLINTEND(misc-no-recursion) */
+
 int st_template_check(const json_t *template, const struct st_reference_sink *sink,
 		      struct st_diag *diag)
 {
@@ -260,8 +264,8 @@ static int too_large(const struct builder *b)
 /* Counts a piece of the result. */
 static int count_value(struct builder *b, const json_t *value)
 {
-	int rc = st_value_measure(value, ST_JSON_DEPTH_MAX - b->place.depth, ST_EXPR_OUTPUT_MAX,
-				  &b->bytes);
+	int rc = st_operand_measure(value, ST_JSON_DEPTH_MAX - b->place.depth, ST_EXPR_OUTPUT_MAX,
+				    &b->bytes);
 	return rc == ST_OK ? rc : too_large(b);
 }
 
@@ -295,7 +299,7 @@ static int flush_text(struct builder *b, struct assembly *assembly)
 static json_t *marker_of(json_t *content)
 {
 	json_t *marker = json_object();
-	json_object_set_new_nocheck(marker, ST_VALUE_MARKER, content);
+	json_object_set_new_nocheck(marker, ST_SECRET_MARKER, content);
 	return marker;
 }
 
@@ -309,7 +313,7 @@ static int append_value(struct builder *b, struct assembly *assembly, const json
 			       (unsigned)column);
 	}
 	/* The expression's value was measured when it was evaluated. */
-	st_value_add_text(&assembly->text, value);
+	st_operand_add_text(&assembly->text, value);
 	return ST_OK;
 }
 
@@ -404,6 +408,8 @@ static int build_string(struct builder *b, const json_t *string, json_t **out)
 	return rc == ST_OK ? rc : fail_here(&b->place, b->evaluation.diag, rc);
 }
 
+/* ST_JSON_DEPTH_MAX bounds the place.
+ * NOLINTBEGIN(misc-no-recursion) */
 static int build(struct builder *b, const json_t *value, json_t **out);
 
 static int build_array(struct builder *b, const json_t *array, json_t **out)
@@ -464,6 +470,8 @@ static int build(struct builder *b, const json_t *value, json_t **out)
 	*out = json_incref((json_t *)value);
 	return count_value(b, value);
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 int st_template_eval(const json_t *template, const struct st_expr_scope *scope, json_t **out,
 		     struct st_diag *diag)

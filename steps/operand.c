@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "steps/value.h"
+#include "steps/operand.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -7,6 +7,7 @@
 
 #include "schemas/json.h"
 #include "schemas/mem.h"
+#include "steps/secret.h"
 
 /* The longest number: a sign, 17 digits, a point and an exponent. */
 #define NUMBER_BYTES_MAX 26
@@ -34,12 +35,14 @@ static int take_string(const char *text, size_t len, size_t bytes_max, size_t *b
 	return take(escapes, bytes_max, bytes);
 }
 
+/* `depth` counts down.
+ * NOLINTBEGIN(misc-no-recursion) */
 static int take_array(const json_t *array, int depth, size_t bytes_max, size_t *bytes)
 {
 	size_t n = json_array_size(array);
 	int rc = take(n + 2, bytes_max, bytes);
 	for (size_t i = 0; i < n && rc == ST_OK; i++) {
-		rc = st_value_measure(json_array_get(array, i), depth - 1, bytes_max, bytes);
+		rc = st_operand_measure(json_array_get(array, i), depth - 1, bytes_max, bytes);
 	}
 	return rc;
 }
@@ -51,7 +54,7 @@ static int take_object(const json_t *object, int depth, size_t bytes_max, size_t
 	json_t *member = NULL;
 	json_object_foreach((json_t *)object, key, member)
 	{
-		if (strcmp(key, ST_VALUE_MARKER) == 0) {
+		if (strcmp(key, ST_SECRET_MARKER) == 0) {
 			return ST_ERR_INVALID;
 		}
 		if (rc == ST_OK) {
@@ -61,7 +64,7 @@ static int take_object(const json_t *object, int depth, size_t bytes_max, size_t
 			rc = take(2, bytes_max, bytes);
 		}
 		if (rc == ST_OK) {
-			rc = st_value_measure(member, depth - 1, bytes_max, bytes);
+			rc = st_operand_measure(member, depth - 1, bytes_max, bytes);
 		}
 		if (rc != ST_OK) {
 			return rc;
@@ -70,7 +73,7 @@ static int take_object(const json_t *object, int depth, size_t bytes_max, size_t
 	return rc;
 }
 
-int st_value_measure(const json_t *value, int depth, size_t bytes_max, size_t *bytes)
+int st_operand_measure(const json_t *value, int depth, size_t bytes_max, size_t *bytes)
 {
 	switch (json_typeof(value)) {
 	case JSON_STRING:
@@ -90,7 +93,9 @@ int st_value_measure(const json_t *value, int depth, size_t bytes_max, size_t *b
 	return take(json_is_number(value) ? NUMBER_BYTES_MAX : 5, bytes_max, bytes);
 }
 
-bool st_value_is_true(const json_t *value)
+/* NOLINTEND(misc-no-recursion) */
+
+bool st_operand_is_true(const json_t *value)
 {
 	switch (json_typeof(value)) {
 	case JSON_TRUE:
@@ -160,7 +165,7 @@ static int compare_strings(const json_t *a, const json_t *b)
 	return order != 0 ? order : sign_of(n<m, n> m);
 }
 
-bool st_value_is_less(const json_t *a, const json_t *b)
+bool st_operand_is_less(const json_t *a, const json_t *b)
 {
 	if (json_is_string(a)) {
 		assert(json_is_string(b));
@@ -171,6 +176,8 @@ bool st_value_is_less(const json_t *a, const json_t *b)
 	return compare_numbers(a, b) < 0;
 }
 
+/* `depth` counts down.
+ * NOLINTBEGIN(misc-no-recursion) */
 static bool equal(const json_t *a, const json_t *b, int depth);
 
 static bool equal_arrays(const json_t *a, const json_t *b, int depth)
@@ -222,12 +229,14 @@ static bool equal(const json_t *a, const json_t *b, int depth)
 	return !json_is_string(a) || compare_strings(a, b) == 0;
 }
 
-bool st_value_equal(const json_t *a, const json_t *b)
+/* NOLINTEND(misc-no-recursion) */
+
+bool st_operand_equal(const json_t *a, const json_t *b)
 {
 	return equal(a, b, ST_JSON_DEPTH_MAX + 1);
 }
 
-void st_value_add_text(struct st_buf *buf, const json_t *value)
+void st_operand_add_text(struct st_buf *buf, const json_t *value)
 {
 	if (json_is_string(value)) {
 		st_buf_add(buf, json_string_value(value), json_string_length(value));
