@@ -90,9 +90,10 @@ struct st_job_result {
 	int exit_code; /* of the last command that ran; 128 + signal when signalled */
 	int64_t wall_ms;
 	int64_t bytes_seen;
-	json_t *transcript; /* owned: [{"command":…,"exit_code":…,"started_ms":…,"wall_ms":…,
-			     * "stdout":…,"stderr":…,"truncated":…}], raw text: redact before it is
-			     * kept */
+	json_t *transcript; /* owned: [{"command","exit_code","signal","started_ms","wall_ms",
+			     * "stdout","stderr","stdout_bytes","stderr_bytes","truncated"}], and
+			     * "error" where a command could not be started. Strings come from
+			     * redacted streams; see sandbox/io/job.h */
 	char error[256];
 };
 void st_job_result_fini(struct st_job_result *result);
