@@ -55,6 +55,11 @@ static struct st_row *add(struct st_rows *rows, enum st_row_type type)
 ST_ROW_X(X)
 #undef X
 
+void st_rows_move(struct st_rows *rows, const struct st_row *row)
+{
+	*add(rows, row->type) = *row;
+}
+
 struct st_effect *st_update_add(struct st_update *update, enum st_effect_type type)
 {
 	if (update->n_effects == update->effects_cap) {

@@ -261,6 +261,9 @@ struct st_rows {
 	size_t cap;
 };
 
+/* Moves a row's contents into another list. */
+void st_rows_move(struct st_rows *rows, const struct st_row *row);
+
 /* Adds a zeroed row of the type and gives it to be filled in; it stays owned by the list. */
 #define X(NAME, member) struct st_row_##member *st_rows_add_##member(struct st_rows *rows);
 ST_ROW_X(X)
