@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "budgets/grant.h"
-#include "orchestrator/rows.h"
+#include "orchestrator/rows_fini.h"
 #include "redact/clean.h"
 #include "schemas/mem.h"
 

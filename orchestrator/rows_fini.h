@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who frees what a core step gave? */
-#ifndef ST_ORCHESTRATOR_ROWS_H
-#define ST_ORCHESTRATOR_ROWS_H
+#ifndef ST_ORCHESTRATOR_ROWS_FINI_H
+#define ST_ORCHESTRATOR_ROWS_FINI_H
 
 #include "schemas/effect.h"
 
