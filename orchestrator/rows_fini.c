@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "orchestrator/rows_fini.h"
+
 #include <sodium.h>
 #include <string.h>
 
 #include "budgets/grant.h"
-#include "orchestrator/rows_fini.h"
 #include "redact/clean.h"
 #include "schemas/mem.h"
 
