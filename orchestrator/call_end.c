@@ -44,35 +44,36 @@ static struct st_about about_flight(const struct place *place)
 
 /* The one end of a hold: ledger, settlement row, call row, timeline. Frees the flight. */
 static void end_flight(struct st_turn *turn, struct st_run *run, const struct place *place,
-		       struct st_end *end)
+		       const struct st_end *given)
 {
+	struct st_end end = *given;
 	struct st_flight *flight = place->item->flight;
 	const struct st_amounts *held = st_grant_amounts(flight->grant);
 	const struct st_chain chain = st_run_chain(run, place->step);
-	enum st_hold_state to = end->voided ? ST_HOLD_VOIDED : ST_HOLD_SETTLED;
+	enum st_hold_state to = end.voided ? ST_HOLD_VOIDED : ST_HOLD_SETTLED;
 	struct st_amounts overrun = {{0}};
 	assert(st_machine_allows(&st_hold_machine, (int)flight->state, (int)to));
-	if (end->voided) {
+	if (end.voided) {
 		st_ledger_void(&chain, held);
 	} else {
-		st_ledger_settle(&chain, held, end->used, &overrun);
+		st_ledger_settle(&chain, held, end.used, &overrun);
 	}
-	end->overrun = &overrun;
+	end.overrun = &overrun;
 	struct st_row_settlement *row = st_rows_add_settlement(&turn->update->rows);
 	row->hold_no = flight->no;
 	row->at = turn->now;
-	row->voided = end->voided;
-	row->estimated = end->estimated;
-	row->used = end->voided ? (struct st_amounts){{0}} : *end->used;
+	row->voided = end.voided;
+	row->estimated = end.estimated;
+	row->used = end.voided ? (struct st_amounts){{0}} : *end.used;
 	row->overrun = overrun;
-	(void)snprintf(row->by, sizeof row->by, "%s", end->by);
+	(void)snprintf(row->by, sizeof row->by, "%s", end.by);
 	struct st_row_call *call = st_rows_add_call(&turn->update->rows);
 	call->no = flight->no;
 	call->state = to;
 	call->ended_at = turn->now;
-	call->result = st_tell_end(end);
+	call->result = st_tell_end(&end);
 	const struct st_about what = about_flight(place);
-	st_run_emit(turn, run, end->voided ? "call.voided" : "call.settled", what,
+	st_run_emit(turn, run, end.voided ? "call.voided" : "call.settled", what,
 		    st_clean_copy(call->result));
 	if (!st_amounts_are_zero(&overrun)) {
 		st_run_emit(turn, run, "call.overrun", what, st_clean_copy(call->result));
@@ -197,45 +198,47 @@ static bool resend(struct st_turn *turn, struct st_run *run, const struct place 
 
 /* Nobody knows whether the call was made. `crashed`: it was in flight when we went down. */
 static void on_unknown(struct st_turn *turn, struct st_run *run, const struct place *place,
-		       const struct st_outcome *outcome, struct st_end *end)
+		       const struct st_outcome *outcome, const struct st_end *given)
 {
+	struct st_end end = *given;
 	struct st_flight *flight = place->item->flight;
 	bool crashed = outcome->error_code[0] == '\0';
 	if (flight->idempotence == ST_REPEATABLE) {
 		const struct st_amounts held = *st_grant_amounts(flight->grant);
 		bool counting = flight->counting;
 		st_run_emit(turn, run, "call.in_doubt", about_flight(place),
-			    st_tell_error("call.unknown", end->error));
-		end->used = &held;
-		end->estimated = true;
-		end_flight(turn, run, place, end);
+			    st_tell_error("call.unknown", end.error));
+		end.used = &held;
+		end.estimated = true;
+		end_flight(turn, run, place, &end);
 		if ((crashed || counting) && !st_machine_final(&st_run_machine, (int)run->state)) {
 			st_item_move(turn, run, place->item, ST_ITEM_WAITING);
-		} else if (!try_later(turn, run, place, outcome, end->error)) {
-			fail_item(turn, run, place, outcome, st_clean_copy(end->error));
+		} else if (!try_later(turn, run, place, outcome, end.error)) {
+			fail_item(turn, run, place, outcome, st_clean_copy(end.error));
 		}
 		return;
 	}
 	if (flight->idempotence == ST_IDEMPOTENT && resend(turn, run, place, crashed)) {
 		return;
 	}
-	into_doubt(turn, run, place, end->error);
+	into_doubt(turn, run, place, end.error);
 }
 
 static void on_known(struct st_turn *turn, struct st_run *run, const struct place *place,
-		     const struct st_outcome *outcome, struct st_end *end)
+		     const struct st_outcome *outcome, const struct st_end *given)
 {
+	struct st_end end = *given;
 	const struct st_amounts held = *st_grant_amounts(place->item->flight->grant);
-	end->voided = outcome->state == ST_OUTCOME_NOT_MADE;
-	end->estimated = !end->voided && !outcome->usage_known;
-	end->used = end->estimated ? &held : &outcome->usage;
+	end.voided = outcome->state == ST_OUTCOME_NOT_MADE;
+	end.estimated = !end.voided && !outcome->usage_known;
+	end.used = end.estimated ? &held : &outcome->usage;
 	record_external_ids(turn, run, place, outcome);
-	end_flight(turn, run, place, end);
+	end_flight(turn, run, place, &end);
 	if (outcome->state == ST_OUTCOME_SUCCEEDED) {
 		keep_output(turn, place->item, outcome);
 		st_item_succeed(turn, run, place->step, place->k);
-	} else if (!try_later(turn, run, place, outcome, end->error)) {
-		fail_item(turn, run, place, outcome, st_clean_copy(end->error));
+	} else if (!try_later(turn, run, place, outcome, end.error)) {
+		fail_item(turn, run, place, outcome, st_clean_copy(end.error));
 	}
 }
 
