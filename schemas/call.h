@@ -59,7 +59,7 @@ struct st_http_response {
 	size_t body_len;
 	int64_t first_byte_ms; /* from start; -1: none */
 	int64_t total_ms;
-	char error[256]; /* for people; "" when ANSWERED */
+	char error[256]; /* for people; "" when ANSWERED, or why a redirect was not followed */
 };
 void st_http_response_fini(struct st_http_response *response);
 /* The first header of that name (any case), or NULL. */
