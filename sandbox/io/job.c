@@ -33,10 +33,14 @@
  *
  * What is not caught until the full box: a job that runs as our own user may kill or stop its
  * keeper, or us (a stopped keeper is cut, a killed one takes the main process and its group with
- * it; strays of that command then live on). Memory, processes, disk and network are not bounded,
- * files of our user can be read, a fork bomb outside the group races with the sweep, which gives
- * up after three seconds and says so. The keeper is a fork: pages that the daemon changes meanwhile
- * exist twice.
+ * it; strays of that command then live on), and as root it may read our memory and environment,
+ * which the keeper has a copy of. Memory, processes, disk and network are not bounded, files of our
+ * user can be read, a fork bomb outside the group races with the sweep, which gives up after three
+ * seconds and says so.
+ *
+ * Cost: the keeper is a fork, so the start takes the longer the more memory the daemon uses (some
+ * milliseconds for each 100 MiB, on the loop's thread), and pages that the daemon changes while a
+ * command runs exist twice. A daemon that grows large wants a helper that forks for it.
  */
 #include "sandbox/io/job.h"
 

@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,6 +40,7 @@
 
 enum {
 	CONTROL_FD = 3,
+	MAIN_STACK_BYTES = 64 * 1024,
 	CHILDREN_MAX = 1024, /* looked at in one pass; more are found in the next */
 	KILL_TICK_MS = 20,
 	KILL_GIVE_UP_MS = 3000, /* a process in an uninterruptible wait may outlive any KILL */
@@ -126,14 +128,23 @@ static int try_programs(const struct st_keeper_order *order)
 	return reason;
 }
 
-_Noreturn static void become_main(const struct st_keeper_order *order, pid_t keeper, int error_fd)
+/* What the main process is given while it still shares our memory. */
+struct start {
+	const struct st_keeper_order *order;
+	pid_t keeper;
+	int error_fd;
+};
+
+static int become_main(void *arg)
 {
+	const struct start *start = arg;
+	const struct st_keeper_order *order = start->order;
 	/* In case the keeper is killed from outside. It may have died before the prctl. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != keeper) {
+	if (getppid() != start->keeper) {
 		_exit(125);
 	}
-	if (dup3(error_fd, CONTROL_FD, O_CLOEXEC) < 0) {
+	if (dup3(start->error_fd, CONTROL_FD, O_CLOEXEC) < 0) {
 		_exit(125);
 	}
 	close_from(CONTROL_FD + 1);
@@ -156,30 +167,34 @@ _Noreturn static void become_main(const struct st_keeper_order *order, pid_t kee
 /* Descriptors become: 0, 1, 2 the command's, 3 the control socket, nothing else. Closing the rest
  * matters: a keeper that held another job's control socket would hide the daemon's death from it.
  */
-static void place_descriptors(const struct st_keeper_order *order)
+static bool place_descriptors(const struct st_keeper_order *order)
 {
-	bool done = dup2(order->stdin_fd, 0) == 0 && dup2(order->stdout_fd, 1) == 1 &&
-		    dup2(order->stderr_fd, 2) == 2 && dup2(order->control_fd, CONTROL_FD) >= 0;
-	if (!done) {
+	if (dup2(order->control_fd, CONTROL_FD) < 0) {
 		_exit(125); /* the end of the socket tells the daemon */
 	}
-	close_from(CONTROL_FD + 1);
 	(void)fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC);
+	bool done = dup2(order->stdin_fd, 0) == 0 && dup2(order->stdout_fd, 1) == 1 &&
+		    dup2(order->stderr_fd, 2) == 2;
+	int saved = errno;
+	close_from(CONTROL_FD + 1);
+	errno = saved;
+	return done;
 }
 
 /* Forks the main process and waits until it has become the command, or told why not. */
 static bool start_main(struct keeper *keeper)
 {
+	/* We sleep until the main process has its own memory, so it can use a part of our stack: a
+	 * second copy of the daemon's page tables would double the time a job takes to start. */
+	_Alignas(16) char stack[MAIN_STACK_BYTES];
 	int error[2];
-	pid_t self = getpid();
 	if (pipe2(error, O_CLOEXEC) != 0) {
 		note(ST_KEEPER_NOT_STARTED, ST_KEEPER_STAGE_FORK, errno);
 		return false;
 	}
-	keeper->main_pid = _Fork();
-	if (keeper->main_pid == 0) {
-		become_main(keeper->order, self, error[1]);
-	}
+	struct start start = {keeper->order, getpid(), error[1]};
+	keeper->main_pid =
+	    clone(become_main, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &start);
 	int fork_errno = errno;
 	(void)close(error[1]);
 	/* Only the command holds the pipes now, so that their end can be seen. */
@@ -363,7 +378,7 @@ static bool keep(struct keeper *keeper)
 _Noreturn void st_keeper_run(const struct st_keeper_order *order)
 {
 	struct keeper keeper = {.order = order};
-	place_descriptors(order);
+	bool ready = place_descriptors(order);
 	(void)setsid();
 	(void)prctl(PR_SET_NAME, "stint-keeper");
 	/* A copy of the daemon's memory must not be readable for a job of the same user. */
@@ -375,9 +390,11 @@ _Noreturn void st_keeper_run(const struct st_keeper_order *order)
 	/* The daemon may ignore SIGCHLD, and then nothing could be waited for. */
 	struct sigaction action = {.sa_handler = SIG_DFL};
 	(void)sigaction(SIGCHLD, &action, NULL);
-	keeper.signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-	keeper.timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	bool ready = keeper.signal_fd >= 0 && keeper.timer_fd >= 0;
+	if (ready) {
+		keeper.signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+		keeper.timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+		ready = keeper.signal_fd >= 0 && keeper.timer_fd >= 0;
+	}
 	if (!ready) {
 		note(ST_KEEPER_NOT_STARTED, ST_KEEPER_STAGE_FORK, errno);
 	}

@@ -8,7 +8,9 @@
 enum {
 	READ_BYTES = 64 * 1024,		   /* what a pipe holds by default */
 	DRAIN_BYTES_MAX = 2 * 1024 * 1024, /* twice what a pipe can be made to hold */
-	FLOOD_PAUSE_MS = 2,
+	FLOOD_PAUSE_MS_MIN = 2,
+	FLOOD_PAUSE_MS_MAX = 100,
+	FLOOD_PAUSE_FACTOR = 4, /* pause so many times as long as the read and its scan took */
 };
 
 static void on_readable(uv_poll_t *poll, int status, int events);
@@ -53,14 +55,21 @@ static void on_pause_over(uv_timer_t *timer)
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct st_pump *pump = poll->data;
+	uint64_t before_ns = uv_hrtime();
 	(void)events;
 	(void)read_once(pump);
 	if (pump->ended || status < 0) {
 		(void)uv_poll_stop(poll);
-	} else if (*pump->seen > pump->flood_bytes) {
-		(void)uv_poll_stop(poll);
-		(void)uv_timer_start(&pump->pause, on_pause_over, FLOOD_PAUSE_MS, 0);
+		return;
 	}
+	if (*pump->seen <= pump->flood_bytes) {
+		return;
+	}
+	uint64_t pause_ms = (uv_hrtime() - before_ns) * FLOOD_PAUSE_FACTOR / 1000000;
+	pause_ms = pause_ms < FLOOD_PAUSE_MS_MIN ? FLOOD_PAUSE_MS_MIN : pause_ms;
+	pause_ms = pause_ms > FLOOD_PAUSE_MS_MAX ? FLOOD_PAUSE_MS_MAX : pause_ms;
+	(void)uv_poll_stop(poll);
+	(void)uv_timer_start(&pump->pause, on_pause_over, pause_ms, 0);
 }
 
 int st_pump_start(struct st_pump *pump, uv_loop_t *loop, int fd, const struct st_redactor *redactor)
