@@ -220,7 +220,7 @@ static void on_run_event(struct st_turn *turn, const struct st_event *event)
 	case ST_EVENT_TIMER:
 	case ST_EVENT_DRAIN:
 	case ST_EVENT_COUNT:
-		assert(!"an event of no run");
+		assert(false && "an event of no run");
 	}
 }
 
@@ -271,7 +271,7 @@ void st_core_step(struct st_core *core, const struct st_event *event, struct st_
 		on_run_event(&turn, event);
 		break;
 	case ST_EVENT_COUNT:
-		assert(!"no such event");
+		assert(false && "no such event");
 	}
 	settle_down(&turn);
 	st_turn_reply(&turn, ST_OK, NULL, NULL);

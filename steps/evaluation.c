@@ -333,7 +333,7 @@ static int evaluate(struct walk *w, uint32_t at, json_t **out)
 	case ST_NODE_INDEX:
 		break;
 	}
-	assert(!"a part of a path stands outside of one");
+	assert(false && "a part of a path stands outside of one");
 	return ST_ERR_INVALID;
 }
 
