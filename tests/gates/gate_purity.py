@@ -49,7 +49,7 @@ def symbols(path):
 
 
 def short(path):
-    return re.sub(r"^.*\.dir/(.*)\.o$", r"\1", path)
+    return re.sub(r"^.*\.dir/(?:\./)?(.*)\.o$", r"\1", path)
 
 
 def check_pure(path, shell_made):

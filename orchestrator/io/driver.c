@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "orchestrator/io/driver.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "budgets/grant.h"
+#include "sandbox/io/job.h"
+#include "schemas/mem.h"
+#include "steps/io/http.h"
+#include "steps/kind.h"
+#include "steps/template.h"
+
+#define BUCKETS 1024
+
+/* One call in flight. */
+struct flight {
+	struct st_driver *driver;
+	struct st_effect_call call;
+	json_t *params; /* with the secrets filled in; gone with the flight */
+	uint64_t started_ns;
+	struct st_http_call *http;
+	struct st_job *job;
+	struct flight *next; /* in its bucket */
+};
+
+struct st_driver {
+	struct st_driver_options options;
+	struct st_http_client *http;
+	struct st_box box;
+	struct flight *flights[BUCKETS]; /* by call number */
+	size_t n_flights;
+	bool closing;
+	void (*closed)(void *arg);
+	void *closed_arg;
+};
+
+void st_effect_call_fini(struct st_effect_call *effect)
+{
+	st_grant_free(effect->grant);
+	st_free(effect->plan);
+	json_decref(effect->params);
+	*effect = (struct st_effect_call){0};
+}
+
+int st_driver_new(const struct st_driver_options *options, struct st_driver **out,
+		  struct st_diag *diag)
+{
+	const struct st_config *config = options->config;
+	const struct st_http_options http = {
+	    .calls_max = config->calls_max,
+	    .allow = (const char *const *)config->outgoing_allow,
+	    .n_allow = config->n_outgoing_allow,
+	    .user_agent = "stint/" ST_VERSION,
+	    .record_path = options->record_path,
+	};
+	struct st_driver *driver = st_alloc(sizeof *driver);
+	driver->options = *options;
+	driver->box = (struct st_box){
+	    .loop = options->loop,
+	    .base_dir = options->work_dir,
+	    .redactor = options->redactor,
+	    .caps = {.job_seconds = ST_UNLIMITED,
+		     .log_bytes = ST_UNLIMITED,
+		     .concurrent = ST_UNLIMITED},
+	};
+	int err = st_http_client_new(options->loop, &http, &driver->http, diag);
+	if (err != ST_OK) {
+		st_free(driver);
+		return err;
+	}
+	*out = driver;
+	return ST_OK;
+}
+
+static struct flight **bucket_of(struct st_driver *driver, int64_t call_no)
+{
+	return &driver->flights[(uint64_t)call_no % BUCKETS];
+}
+
+static void free_flight(struct flight *flight)
+{
+	struct flight **at = bucket_of(flight->driver, flight->call.call_no);
+	while (*at != flight) {
+		at = &(*at)->next;
+	}
+	*at = flight->next;
+	flight->driver->n_flights--;
+	json_decref(flight->params);
+	st_effect_call_fini(&flight->call);
+	st_free(flight);
+}
+
+/* Tells the core how the call ended, and forgets it. */
+static void tell_end(struct flight *flight, struct st_outcome *outcome, struct st_event *event)
+{
+	struct st_driver *driver = flight->driver;
+	event->type = ST_EVENT_CALL_ENDED;
+	event->run = flight->call.run;
+	event->ended.call_no = flight->call.call_no;
+	event->ended.outcome = outcome;
+	if (!driver->closing) {
+		driver->options.ended(driver->options.arg, event);
+	}
+	st_outcome_fini(outcome);
+	free_flight(flight);
+}
+
+/* Nothing left the house: what kept it, in words. */
+static void tell_not_made(struct flight *flight, const struct st_diag *diag)
+{
+	struct st_outcome outcome = {
+	    .state = ST_OUTCOME_NOT_MADE, .retry_after_ms = -1, .model = {-1, -1, -1, -1, -1}};
+	struct st_event event = {
+	    .ended = {.wall_ms = -1, .first_byte_ms = -1, .status = -1},
+	};
+	(void)snprintf(outcome.error_code, sizeof outcome.error_code, "call.not_made");
+	(void)snprintf(outcome.error, sizeof outcome.error, "%s", diag->text);
+	tell_end(flight, &outcome, &event);
+}
+
+static void tell_counted(struct flight *flight, const struct st_http_response *response)
+{
+	struct st_driver *driver = flight->driver;
+	struct st_event event = {.type = ST_EVENT_COUNTED, .run = flight->call.run};
+	event.counted.call_no = flight->call.call_no;
+	if (flight->call.kind->count_answer(flight->params, driver->options.config, response,
+					    &event.counted.input_tokens) != ST_OK) {
+		event.counted.input_tokens = -1;
+	}
+	if (!driver->closing) {
+		driver->options.ended(driver->options.arg, &event);
+	}
+	free_flight(flight);
+}
+
+static void on_response(void *arg, struct st_http_response *response)
+{
+	struct flight *flight = arg;
+	if (flight->call.count) {
+		tell_counted(flight, response);
+		st_http_response_fini(response);
+		return;
+	}
+	struct st_outcome outcome = {0};
+	struct st_event event = {
+	    .ended = {.wall_ms = response->total_ms,
+		      .first_byte_ms = response->first_byte_ms,
+		      .status = response->status > 0 ? response->status : -1},
+	};
+	flight->call.kind->answer(flight->params, flight->call.plan, flight->driver->options.config,
+				  response, &outcome);
+	outcome.replayed = response->replayed;
+	st_http_response_fini(response);
+	tell_end(flight, &outcome, &event);
+}
+
+static void send_http(struct flight *flight)
+{
+	struct st_driver *driver = flight->driver;
+	const struct st_kind *kind = flight->call.kind;
+	char key[ST_GRANT_KEY_MAX];
+	char run[ST_ID_TEXT_MAX];
+	char provider[ST_NAME_MAX];
+	const char *name = kind->provider != NULL ? kind->provider(flight->params, provider) : NULL;
+	const struct st_call_context context = {
+	    .config = driver->options.config,
+	    .idempotency_key = st_grant_key(flight->call.grant, key),
+	    .provider_key =
+		name != NULL ? st_secrets_provider_key(driver->options.secrets, name) : NULL,
+	    .run_id = st_id_format(flight->call.run, ST_ID_RUN, run),
+	    .step_id = flight->call.step,
+	    .step_timeout_ms = flight->call.step_timeout_ms,
+	};
+	struct st_http_request request = {0};
+	struct st_diag diag = {0};
+	int err = flight->call.count
+		      ? kind->count_request(flight->params, &context, &request, &diag)
+		      : kind->request(flight->params, flight->call.plan, &context, &request, &diag);
+	if (err != ST_OK) {
+		st_http_request_fini(&request);
+		tell_not_made(flight, &diag);
+		return;
+	}
+	flight->http =
+	    st_http_send(driver->http, flight->call.grant, &request, on_response, flight);
+}
+
+static void on_job_end(void *arg, struct st_job_result *result)
+{
+	struct flight *flight = arg;
+	struct st_outcome outcome = {0};
+	struct st_event event = {
+	    .ended = {.transcript = result->transcript,
+		      .wall_ms = result->wall_ms,
+		      .first_byte_ms = -1,
+		      .status = result->end == ST_JOB_NOT_STARTED ? -1 : result->exit_code},
+	};
+	json_t *transcript = json_incref(result->transcript);
+	flight->call.kind->job_answer(flight->params, flight->call.plan, result, &outcome);
+	st_job_result_fini(result);
+	tell_end(flight, &outcome, &event);
+	json_decref(transcript);
+}
+
+static void start_job(struct flight *flight)
+{
+	struct st_driver *driver = flight->driver;
+	struct st_job_spec spec = {0};
+	struct st_diag diag = {0};
+	if (flight->call.kind->job(flight->params, flight->call.plan, &spec, &diag) != ST_OK) {
+		st_job_spec_fini(&spec);
+		tell_not_made(flight, &diag);
+		return;
+	}
+	flight->job = st_job_start(&driver->box, flight->call.grant, &spec, on_job_end, flight);
+}
+
+static void do_nothing(struct flight *flight)
+{
+	struct st_outcome outcome = {0};
+	struct st_event event = {
+	    .ended = {.wall_ms = -1, .first_byte_ms = -1, .status = -1},
+	};
+	flight->call.kind->answer(flight->params, flight->call.plan, flight->driver->options.config,
+				  NULL, &outcome);
+	tell_end(flight, &outcome, &event);
+}
+
+static bool fill_secrets(struct flight *flight, struct st_diag *diag)
+{
+	const struct st_secret_source source = {.resolve = st_secrets_get,
+						.arg = flight->driver->options.secrets};
+	if (!st_template_has_secrets(flight->call.params)) {
+		flight->params = json_incref(flight->call.params);
+		return true;
+	}
+	return st_template_fill(flight->call.params, &source, &flight->params, diag) == ST_OK;
+}
+
+void st_driver_call(struct st_driver *driver, struct st_effect_call *effect)
+{
+	struct flight *flight = st_alloc(sizeof *flight);
+	struct flight **bucket = bucket_of(driver, effect->call_no);
+	struct st_diag diag = {0};
+	assert(effect->grant != NULL);
+	flight->driver = driver;
+	flight->call = *effect;
+	*effect = (struct st_effect_call){0};
+	flight->next = *bucket;
+	*bucket = flight;
+	driver->n_flights++;
+	if (!fill_secrets(flight, &diag)) {
+		tell_not_made(flight, &diag);
+		return;
+	}
+	switch (flight->call.kind->via) {
+	case ST_VIA_HTTP:
+		send_http(flight);
+		return;
+	case ST_VIA_JOB:
+		start_job(flight);
+		return;
+	case ST_VIA_NOTHING:
+		do_nothing(flight);
+		return;
+	case ST_VIA_TIMER:
+	case ST_VIA_PERSON:
+		assert(!"the core keeps these to itself");
+	}
+}
+
+void st_driver_abort(struct st_driver *driver, int64_t call_no)
+{
+	for (struct flight *f = *bucket_of(driver, call_no); f != NULL; f = f->next) {
+		if (f->call.call_no != call_no) {
+			continue;
+		}
+		if (f->http != NULL) {
+			st_http_abort(f->http);
+		} else if (f->job != NULL) {
+			st_job_abort(f->job, false);
+		}
+		return;
+	}
+}
+
+static void on_http_closed(void *arg)
+{
+	struct st_driver *driver = arg;
+	void (*closed)(void *) = driver->closed;
+	void *closed_arg = driver->closed_arg;
+	st_free(driver);
+	closed(closed_arg);
+}
+
+void st_driver_close(struct st_driver *driver, void (*closed)(void *arg), void *arg)
+{
+	driver->closing = true;
+	driver->closed = closed;
+	driver->closed_arg = arg;
+	for (size_t i = 0; i < BUCKETS; i++) {
+		for (struct flight *f = driver->flights[i]; f != NULL; f = f->next) {
+			if (f->job != NULL) {
+				st_job_abort(f->job, true);
+			}
+		}
+	}
+	st_http_client_close(driver->http, on_http_closed, driver);
+}

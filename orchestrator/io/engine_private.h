@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is an engine made of? Private to orchestrator/io/engine*. */
+#ifndef ST_ORCHESTRATOR_IO_ENGINE_PRIVATE_H
+#define ST_ORCHESTRATOR_IO_ENGINE_PRIVATE_H
+
+#include "orchestrator/core.h"
+#include "orchestrator/io/driver.h"
+#include "orchestrator/io/engine.h"
+#include "orchestrator/io/secrets.h"
+#include "orchestrator/io/store.h"
+
+struct st_grown {
+	struct st_id run;
+	int64_t seq;
+};
+
+struct st_batch {
+	struct st_update update;
+	struct st_grown *grown; /* timelines that watchers hear of */
+	size_t n_grown;
+};
+
+/* A run event that waits for its run to be loaded. */
+struct st_pending {
+	struct st_event event;
+	struct st_waiter *waiter;
+	struct st_pending *next;
+};
+
+/* One load under way, and who waits for it. */
+struct st_load {
+	struct st_engine *engine;
+	struct st_id run;
+	struct st_pending *first;
+	struct st_pending **last;
+	struct st_load *next;
+};
+
+struct st_engine {
+	struct st_engine_options options;
+	struct st_config *config;
+	struct st_schemas *schemas;
+	struct st_redactor *redactor;
+	struct st_secrets *secrets;
+	struct st_store *store;
+	struct st_driver *driver;
+	struct st_core *core;
+	char *work_dir;
+	struct st_batch open;
+	struct st_batch sealed;
+	bool writing;
+	bool failed;
+	int64_t grace_ms;
+	uv_check_t check; /* runs after the loop has taken all ready events */
+	uv_idle_t idle;	  /* keeps the loop from sleeping while `open` holds something */
+	uv_timer_t timer; /* the core's deadline */
+	uv_timer_t grace;
+	int n_handles;
+	struct st_load *loads;
+	struct st_watcher *watchers;
+	void (*on_failure)(void *arg);
+	void *on_failure_arg;
+	void (*closed)(void *arg);
+	void *closed_arg;
+	struct st_engine_counts counts;
+};
+
+/* Brings an event to the core; fills in time and random words. */
+void st_engine_step(struct st_engine *engine, struct st_event *event);
+/* Nothing gathered and nothing promised. */
+bool st_batch_is_empty(const struct st_batch *batch);
+void st_engine_on_check(uv_check_t *check);
+void st_engine_on_call_ended(void *arg, struct st_event *event);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What do the parts of the SQLite store share? Private to
+ * orchestrator/io/store_*. */
+#ifndef ST_ORCHESTRATOR_IO_STORE_SQLITE_H
+#define ST_ORCHESTRATOR_IO_STORE_SQLITE_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "orchestrator/io/store.h"
+#include "redact/seal.h"
+
+#define ST_STORE_APPLICATION_ID 0x73746e74 /* "stnt" */
+
+/* X(NAME, "SQL"): the writer's statements; see store_rows.c for what is bound.
+ */
+#define ST_STORE_SQL_X(X)                                                                          \
+	X(BEGIN, "BEGIN IMMEDIATE")                                                                \
+	X(COMMIT, "COMMIT")                                                                        \
+	X(ROLLBACK, "ROLLBACK")                                                                    \
+	X(RUN_INSERT, "INSERT INTO run VALUES "                                                    \
+		      "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                     \
+	X(RUN_UPDATE, "UPDATE run SET state=?2, started_at=?3, ended_at=?4, last_at=?5, "          \
+		      "active_ms=?6, "                                                             \
+		      "active_at=?7, paused=?8, halt=?9, seq=?10, hash=?11, error_code=?12, "      \
+		      "error=coalesce(?13, error) WHERE no=?1")                                    \
+	X(STEP_INSERT, "INSERT INTO step VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")            \
+	X(STEP_UPDATE, "UPDATE step SET state=?4, item_state=?5, n_items=?6, "                     \
+		       "attempt=?7, resends=?8, due=?9, "                                          \
+		       "call=?10, started_at=?11, ended_at=?12, approved=?13, "                    \
+		       "sealed_output=coalesce(?14, sealed_output), "                              \
+		       "output=coalesce(?15, output), "                                            \
+		       "citations=coalesce(?16, citations), error_code=?17, "                      \
+		       "error=coalesce(?18, error) "                                               \
+		       "WHERE no=?1")                                                              \
+	X(SCOPE_INSERT, "INSERT INTO scope VALUES (?,?,?)")                                        \
+	X(ACCOUNT_INSERT, "INSERT INTO account VALUES (?,?,?,?,?,?,?,?,?)")                        \
+	X(ACCOUNT_UPDATE, "UPDATE account SET \"limit\"=?5, granted=?6, "                          \
+			  "settled=?7, held=?8, overrun=?9 "                                       \
+			  "WHERE no=?1")                                                           \
+	X(HOLD_INSERT, "INSERT INTO hold VALUES (?,?,?,?,?,?,?)")                                  \
+	X(CALL_INSERT, "INSERT INTO call VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                \
+	X(CALL_UPDATE, "UPDATE call SET state=?2, ended_at=?3, result=coalesce(?4, "               \
+		       "result) WHERE no=?1")                                                      \
+	X(SETTLEMENT_INSERT, "INSERT INTO settlement VALUES (?,?,?,?,?,?,?)")                      \
+	X(GRANT_INSERT, "INSERT INTO grant_ VALUES (NULL,?,?,?,?,?,?,?,?)")                        \
+	X(HALT_INSERT, "INSERT INTO halt VALUES (NULL,?,?,?,?,?,?,?,?,?,?,NULL,NULL,NULL,NULL)")   \
+	X(HALT_UPDATE, "UPDATE halt SET decided_at=?2, decision=?3, by=?4, "                       \
+		       "reason=?5 WHERE id=?1")                                                    \
+	X(EVENT_INSERT, "INSERT INTO event VALUES (NULL,?,?,?,?,?,?,?,?,?)")                       \
+	X(EXTERNAL_ID_INSERT, "INSERT INTO external_id VALUES (NULL,?,?,?,?,?,?,?,?)")             \
+	X(TRANSCRIPT_INSERT, "INSERT INTO transcript VALUES (NULL,?,?,?,?,?)")                     \
+	X(ANSWER_INSERT, "INSERT INTO answer VALUES (?,?,?,?,?)")                                  \
+	X(TOKEN_INSERT, "INSERT INTO token VALUES (NULL,?,?,?,?,?,?,NULL)")                        \
+	X(TOKEN_UPDATE, "UPDATE token SET revoked_at=?2 WHERE id=?1 AND revoked_at IS NULL")
+
+enum st_store_sql {
+#define X(NAME, text) ST_STORE_SQL_##NAME,
+	ST_STORE_SQL_X(X)
+#undef X
+	    ST_STORE_SQL_COUNT
+};
+
+/* One connection that writes. Used by one thread at a time. */
+struct st_store_writer {
+	sqlite3 *db;
+	sqlite3_stmt *sql[ST_STORE_SQL_COUNT];
+	struct st_seal_key key;	    /* the instance's */
+	struct st_seal_key run_key; /* of run_no, derived */
+	int64_t run_no;
+	struct st_id run_id;
+};
+
+/* One batch or one load, in order. */
+struct st_store_job {
+	struct st_rows rows;
+	bool is_load;
+	struct st_id run;
+	int err;
+	struct st_diag diag;
+	void (*written)(void *arg, int err, const struct st_diag *diag);
+	void (*loaded)(void *arg, int err, struct st_rows *rows);
+	void *arg;
+	struct st_store_job *next;
+};
+
+struct st_store_queue {
+	struct st_store_job *first;
+	struct st_store_job **last;
+};
+
+struct st_store {
+	char *path;
+	int lock_fd;
+	struct st_store_writer writer;
+	uv_async_t async;
+	pthread_t thread;
+	pthread_mutex_t mutex;
+	pthread_cond_t wakeup;
+	struct st_store_queue queued;
+	struct st_store_queue done;
+	bool stopping;
+	bool failed;
+	struct st_diag failure;
+	void (*closed)(void *arg);
+	void *closed_arg;
+};
+
+/* What SQLite said, as one of ours. */
+int st_store_fail(sqlite3 *db, int rc, struct st_diag *diag, const char *doing);
+/* Starts the thread; releases what store_open.c opened. */
+int st_store_start(uv_loop_t *loop, struct st_store *store, struct st_diag *diag);
+void st_store_release(struct st_store *store);
+int st_store_prepare(struct st_store_writer *writer, struct st_diag *diag);
+void st_store_finalize(struct st_store_writer *writer);
+/* Writes one row; the caller has begun a transaction. */
+int st_store_put(struct st_store_writer *writer, const struct st_row *row, struct st_diag *diag);
+/* The path in a URI; NULL when it is not one of ours. */
+const char *st_store_path(const char *uri, struct st_diag *diag);
+/* The key that seals, from $STINT_SEAL_KEY_FILE or "<path>.key". */
+int st_store_read_key(const char *path, struct st_seal_key *key, struct st_diag *diag);
+int st_store_load(struct st_store_writer *writer, const struct st_id *run, struct st_rows *out,
+		  struct st_diag *diag);
+/* The context that a sealed value is bound to: "def", or "output" of a step and
+ * item. */
+void st_store_seal_context(struct st_buf *out, struct st_id run, const char *what, int64_t no);
+
+#endif

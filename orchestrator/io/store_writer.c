@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The writer thread. The loop queues batches and loads; the thread takes all
+ * that are queued, puts consecutive batches into one transaction (one sync for
+ * all), runs loads between, and hands the finished jobs back through uv_async.
+ * After one failure it writes nothing any more.
+ */
+#include <assert.h>
+
+#include "orchestrator/io/store_sqlite.h"
+#include "orchestrator/rows_fini.h"
+#include "schemas/mem.h"
+
+static void push(struct st_store_queue *queue, struct st_store_job *job)
+{
+	job->next = NULL;
+	*queue->last = job;
+	queue->last = &job->next;
+}
+
+static struct st_store_job *take_all(struct st_store_queue *queue)
+{
+	struct st_store_job *jobs = queue->first;
+	queue->first = NULL;
+	queue->last = &queue->first;
+	return jobs;
+}
+
+static int run_sql(struct st_store_writer *writer, enum st_store_sql sql, struct st_diag *diag)
+{
+	sqlite3_stmt *stmt = writer->sql[sql];
+	int rc = sqlite3_step(stmt);
+	(void)sqlite3_reset(stmt);
+	return rc == SQLITE_DONE ? ST_OK : st_store_fail(writer->db, rc, diag, "a transaction");
+}
+
+static int put_rows(struct st_store_writer *writer, const struct st_rows *rows,
+		    struct st_diag *diag)
+{
+	for (size_t i = 0; i < rows->n; i++) {
+		int err = st_store_put(writer, &rows->of[i], diag);
+		if (err != ST_OK) {
+			return err;
+		}
+	}
+	return ST_OK;
+}
+
+/* One transaction for the batches from `first` up to, not including, `end`. */
+static int write_batches(struct st_store *store, struct st_store_job *first,
+			 const struct st_store_job *end, struct st_diag *diag)
+{
+	struct st_store_writer *writer = &store->writer;
+	int err = run_sql(writer, ST_STORE_SQL_BEGIN, diag);
+	for (struct st_store_job *job = first; job != end && err == ST_OK; job = job->next) {
+		err = put_rows(writer, &job->rows, diag);
+	}
+	if (err == ST_OK) {
+		err = run_sql(writer, ST_STORE_SQL_COMMIT, diag);
+	}
+	if (err != ST_OK && sqlite3_get_autocommit(writer->db) == 0) {
+		struct st_diag ignored;
+		(void)run_sql(writer, ST_STORE_SQL_ROLLBACK, &ignored);
+	}
+	return err;
+}
+
+static void finish(struct st_store *store, struct st_store_job *job)
+{
+	if (!job->is_load) {
+		st_rows_fini(&job->rows);
+	}
+	(void)pthread_mutex_lock(&store->mutex);
+	push(&store->done, job);
+	(void)pthread_mutex_unlock(&store->mutex);
+}
+
+static struct st_store_job *do_batches(struct st_store *store, struct st_store_job *first)
+{
+	struct st_store_job *end = first;
+	struct st_diag diag = {0};
+	while (end != NULL && !end->is_load) {
+		end = end->next;
+	}
+	int err = store->failed ? ST_ERR_UNAVAILABLE : write_batches(store, first, end, &diag);
+	if (err != ST_OK && !store->failed) {
+		store->failed = true;
+		store->failure = diag;
+	}
+	for (struct st_store_job *job = first; job != end;) {
+		struct st_store_job *next = job->next;
+		job->err = err;
+		job->diag = store->failure;
+		finish(store, job);
+		job = next;
+	}
+	return end;
+}
+
+static struct st_store_job *do_load(struct st_store *store, struct st_store_job *job)
+{
+	struct st_store_job *next = job->next;
+	job->err = store->failed ? ST_ERR_UNAVAILABLE
+				 : st_store_load(&store->writer, &job->run, &job->rows, &job->diag);
+	finish(store, job);
+	return next;
+}
+
+static void *work(void *arg)
+{
+	struct st_store *store = arg;
+	for (;;) {
+		(void)pthread_mutex_lock(&store->mutex);
+		while (store->queued.first == NULL && !store->stopping) {
+			(void)pthread_cond_wait(&store->wakeup, &store->mutex);
+		}
+		struct st_store_job *job = take_all(&store->queued);
+		(void)pthread_mutex_unlock(&store->mutex);
+		if (job == NULL) {
+			return NULL;
+		}
+		while (job != NULL) {
+			job = job->is_load ? do_load(store, job) : do_batches(store, job);
+		}
+		(void)uv_async_send(&store->async);
+	}
+}
+
+static void on_async(uv_async_t *async)
+{
+	struct st_store *store = async->data;
+	(void)pthread_mutex_lock(&store->mutex);
+	struct st_store_job *job = take_all(&store->done);
+	(void)pthread_mutex_unlock(&store->mutex);
+	while (job != NULL) {
+		struct st_store_job *next = job->next;
+		if (job->is_load) {
+			job->loaded(job->arg, job->err, &job->rows);
+			st_rows_fini(&job->rows);
+		} else {
+			job->written(job->arg, job->err, &job->diag);
+		}
+		st_free(job);
+		job = next;
+	}
+}
+
+static void enqueue(struct st_store *store, struct st_store_job *job)
+{
+	(void)pthread_mutex_lock(&store->mutex);
+	assert(!store->stopping);
+	push(&store->queued, job);
+	(void)pthread_cond_signal(&store->wakeup);
+	(void)pthread_mutex_unlock(&store->mutex);
+}
+
+void st_store_write(struct st_store *store, struct st_rows *rows,
+		    void (*written)(void *arg, int err, const struct st_diag *diag), void *arg)
+{
+	struct st_store_job *job = st_alloc(sizeof *job);
+	job->rows = *rows;
+	job->written = written;
+	job->arg = arg;
+	*rows = (struct st_rows){0};
+	enqueue(store, job);
+}
+
+void st_store_load_run(struct st_store *store, struct st_id run,
+		       void (*loaded)(void *arg, int err, struct st_rows *rows), void *arg)
+{
+	struct st_store_job *job = st_alloc(sizeof *job);
+	job->is_load = true;
+	job->run = run;
+	job->loaded = loaded;
+	job->arg = arg;
+	enqueue(store, job);
+}
+
+int st_store_start(uv_loop_t *loop, struct st_store *store, struct st_diag *diag)
+{
+	store->queued.last = &store->queued.first;
+	store->done.last = &store->done.first;
+	(void)pthread_mutex_init(&store->mutex, NULL);
+	(void)pthread_cond_init(&store->wakeup, NULL);
+	int rc = uv_async_init(loop, &store->async, on_async);
+	store->async.data = store;
+	if (rc != 0 || pthread_create(&store->thread, NULL, work, store) != 0) {
+		return st_fail(diag, ST_ERR_IO, "the store's writer thread cannot be started");
+	}
+	return ST_OK;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct st_store *store = handle->data;
+	void (*closed)(void *) = store->closed;
+	void *arg = store->closed_arg;
+	on_async(&store->async); /* what was finished meanwhile */
+	(void)pthread_mutex_destroy(&store->mutex);
+	(void)pthread_cond_destroy(&store->wakeup);
+	st_store_release(store);
+	closed(arg);
+}
+
+void st_store_close(struct st_store *store, void (*closed)(void *arg), void *arg)
+{
+	store->closed = closed;
+	store->closed_arg = arg;
+	(void)pthread_mutex_lock(&store->mutex);
+	store->stopping = true;
+	(void)pthread_cond_signal(&store->wakeup);
+	(void)pthread_mutex_unlock(&store->mutex);
+	(void)pthread_join(store->thread, NULL);
+	uv_close((uv_handle_t *)&store->async, on_closed);
+}

@@ -1,0 +1,210 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The tables are append-friendly: row numbers carry the run (see schemas/row.h), so that the rows
+-- of a run lie together and few second indexes are needed. Times are Unix milliseconds, ids are 16
+-- bytes, states and kinds are names. `sealed` columns are encrypted; every other text went through
+-- redaction. Laws that the schema can hold are held here: a call has a hold, a hold one settlement.
+
+CREATE TABLE meta (
+	name TEXT PRIMARY KEY,
+	value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE scope (
+	no INTEGER PRIMARY KEY,
+	scope TEXT NOT NULL,
+	id TEXT NOT NULL,
+	UNIQUE (scope, id)
+) STRICT;
+
+CREATE TABLE run (
+	no INTEGER PRIMARY KEY,
+	id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+	name TEXT NOT NULL,
+	kind TEXT NOT NULL,
+	workflow TEXT NOT NULL,
+	agent TEXT NOT NULL,
+	user TEXT NOT NULL,
+	project TEXT NOT NULL,
+	tenant TEXT NOT NULL,
+	platform TEXT NOT NULL,
+	submitted_by TEXT NOT NULL,
+	created_at INTEGER NOT NULL,
+	sealed_def BLOB NOT NULL,
+	def TEXT NOT NULL,
+	state TEXT NOT NULL,
+	started_at INTEGER,
+	ended_at INTEGER,
+	last_at INTEGER NOT NULL,
+	active_ms INTEGER NOT NULL,
+	active_at INTEGER,
+	paused INTEGER NOT NULL CHECK (paused IN (0, 1)),
+	halt BLOB,
+	seq INTEGER NOT NULL CHECK (seq >= 0),
+	hash BLOB NOT NULL CHECK (length(hash) = 32),
+	error_code TEXT,
+	error TEXT
+) STRICT;
+CREATE INDEX run_live ON run (state) WHERE state IN ('queued', 'running', 'halted');
+
+CREATE TABLE step (
+	no INTEGER PRIMARY KEY, -- run << 22 | step << 11 | item
+	id TEXT NOT NULL,
+	uses TEXT NOT NULL,
+	state TEXT NOT NULL,
+	item_state TEXT NOT NULL,
+	n_items INTEGER NOT NULL,
+	attempt INTEGER NOT NULL,
+	resends INTEGER NOT NULL,
+	due INTEGER,
+	call BLOB,
+	started_at INTEGER,
+	ended_at INTEGER,
+	approved BLOB,
+	sealed_output BLOB,
+	output TEXT,
+	citations TEXT,
+	error_code TEXT,
+	error TEXT
+) STRICT;
+
+CREATE TABLE account (
+	no INTEGER PRIMARY KEY, -- run << 20 | (step + 1) << 8 | meter; below 0 for wider scopes
+	scope_no INTEGER REFERENCES scope (no),
+	scope TEXT NOT NULL,
+	meter TEXT NOT NULL,
+	"limit" INTEGER NOT NULL CHECK ("limit" >= -1),
+	granted INTEGER NOT NULL CHECK (granted >= 0),
+	settled INTEGER NOT NULL CHECK (settled >= 0),
+	held INTEGER NOT NULL CHECK (held >= 0),
+	overrun INTEGER NOT NULL CHECK (overrun >= 0)
+) STRICT;
+
+CREATE TABLE hold (
+	no INTEGER PRIMARY KEY,
+	id BLOB NOT NULL CHECK (length(id) = 16),
+	run_no INTEGER NOT NULL REFERENCES run (no),
+	step INTEGER NOT NULL,
+	item INTEGER NOT NULL,
+	at INTEGER NOT NULL,
+	amounts TEXT NOT NULL -- {"tokens":1200,"tool_steps":1}: the same on every scope of the run
+) STRICT;
+
+CREATE TABLE call (
+	no INTEGER PRIMARY KEY,
+	id BLOB NOT NULL CHECK (length(id) = 16),
+	attempt INTEGER NOT NULL CHECK (attempt >= 1),
+	hold INTEGER NOT NULL REFERENCES hold (no),
+	run_no INTEGER NOT NULL,
+	step INTEGER NOT NULL,
+	item INTEGER NOT NULL,
+	kind TEXT NOT NULL,
+	idempotence INTEGER NOT NULL,
+	params_hash BLOB NOT NULL CHECK (length(params_hash) = 32),
+	params TEXT NOT NULL,
+	intent TEXT NOT NULL,
+	at INTEGER NOT NULL,
+	state TEXT NOT NULL,
+	ended_at INTEGER,
+	result TEXT
+) STRICT;
+CREATE INDEX call_of_run ON call (run_no);
+CREATE INDEX call_open ON call (run_no) WHERE state IN ('held', 'sent', 'in_doubt');
+
+CREATE TABLE settlement (
+	hold INTEGER PRIMARY KEY REFERENCES hold (no), -- exactly one end
+	at INTEGER NOT NULL,
+	voided INTEGER NOT NULL CHECK (voided IN (0, 1)),
+	estimated INTEGER NOT NULL CHECK (estimated IN (0, 1)),
+	used TEXT NOT NULL,
+	overrun TEXT NOT NULL,
+	by TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE grant_ (
+	no INTEGER PRIMARY KEY,
+	run_no INTEGER NOT NULL REFERENCES run (no),
+	halt BLOB,
+	step INTEGER NOT NULL, -- -1: the run's account
+	meter TEXT NOT NULL,
+	amount INTEGER NOT NULL CHECK (amount > 0),
+	at INTEGER NOT NULL,
+	by TEXT NOT NULL,
+	reason TEXT
+) STRICT;
+CREATE INDEX grant_of_run ON grant_ (run_no);
+
+CREATE TABLE halt (
+	no INTEGER PRIMARY KEY,
+	id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+	run_no INTEGER NOT NULL REFERENCES run (no),
+	kind TEXT NOT NULL,
+	step INTEGER NOT NULL, -- -1: the run as a whole
+	item INTEGER NOT NULL,
+	call BLOB,
+	verdict TEXT,
+	intent TEXT,
+	params_hash BLOB NOT NULL CHECK (length(params_hash) = 32),
+	since INTEGER NOT NULL,
+	decided_at INTEGER,
+	decision TEXT,
+	by TEXT,
+	reason TEXT
+) STRICT;
+CREATE INDEX halt_of_run ON halt (run_no);
+CREATE INDEX halt_open ON halt (since) WHERE decided_at IS NULL;
+
+CREATE TABLE event (
+	no INTEGER PRIMARY KEY,
+	run_no INTEGER NOT NULL REFERENCES run (no),
+	seq INTEGER NOT NULL CHECK (seq >= 1),
+	at INTEGER NOT NULL,
+	type TEXT NOT NULL,
+	step TEXT,
+	item INTEGER NOT NULL,
+	call BLOB,
+	data TEXT NOT NULL,
+	hash BLOB NOT NULL CHECK (length(hash) = 32),
+	UNIQUE (run_no, seq)
+) STRICT;
+
+CREATE TABLE external_id (
+	no INTEGER PRIMARY KEY,
+	run_no INTEGER NOT NULL REFERENCES run (no),
+	step INTEGER NOT NULL,
+	item INTEGER NOT NULL,
+	call BLOB NOT NULL,
+	at INTEGER NOT NULL,
+	kind TEXT NOT NULL,
+	id TEXT NOT NULL,
+	url TEXT
+) STRICT;
+CREATE INDEX external_id_of_run ON external_id (run_no);
+
+CREATE TABLE transcript (
+	no INTEGER PRIMARY KEY,
+	run_no INTEGER NOT NULL REFERENCES run (no),
+	call BLOB NOT NULL,
+	attempt INTEGER NOT NULL,
+	at INTEGER NOT NULL,
+	text TEXT NOT NULL
+) STRICT;
+CREATE INDEX transcript_of_run ON transcript (run_no);
+
+CREATE TABLE answer (
+	key_hash BLOB PRIMARY KEY CHECK (length(key_hash) = 32),
+	body_hash BLOB NOT NULL CHECK (length(body_hash) = 32),
+	at INTEGER NOT NULL,
+	status INTEGER NOT NULL,
+	body TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE token (
+	no INTEGER PRIMARY KEY,
+	id TEXT NOT NULL UNIQUE,
+	hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+	role TEXT NOT NULL,
+	tenant TEXT, -- NULL: all
+	name TEXT NOT NULL,
+	created_at INTEGER NOT NULL,
+	revoked_at INTEGER
+) STRICT;
