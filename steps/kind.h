@@ -40,6 +40,7 @@ struct st_room {
 };
 
 #define ST_CLAMP_NAME_MAX 32
+#define ST_INTENT_MAX 256
 
 /* A bound of the request that was lowered to fit. */
 struct st_clamp {
@@ -59,9 +60,11 @@ struct st_plan {
 				    */
 	int64_t counted_input; /* in: exact input tokens from the provider, -1 when not asked yet */
 	int64_t timeout_ms;
-	int64_t wait_ms;    /* ST_VIA_TIMER: from the start of the call */
-	st_time wait_until; /* ST_VIA_TIMER: the moment instead; ST_TIME_NONE: wait_ms counts */
-	char intent[256]; /* one line for people: "POST https://…", "claude-… ≤ 4000 tokens"; raw */
+	int64_t wait_ms;       /* ST_VIA_TIMER: from the start of the call */
+	st_time wait_until;    /* ST_VIA_TIMER: the moment instead; ST_TIME_NONE: wait_ms counts */
+	int64_t log_bytes_max; /* ST_VIA_JOB: of this job's output */
+	char intent[ST_INTENT_MAX]; /* one line for people: "POST https://…", "claude-… ≤ 4000
+				       tokens"; raw */
 };
 
 /* What a kind needs to know about the call it makes a request for. Borrowed. */
