@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who asks, and was it asked before? Tokens and kept answers, read through a struct st_reader. */
+#ifndef ST_ORCHESTRATOR_IO_STORE_ACCESS_H
+#define ST_ORCHESTRATOR_IO_STORE_ACCESS_H
+
+#include "orchestrator/io/store_read.h"
+
+/* What a mutation was answered. All-zero before; body is the caller's to st_buf_fini. */
+struct st_read_answer {
+	bool found;
+	uint8_t body_hash[ST_HASH_BYTES];
+	st_time at;
+	int status;
+	struct st_buf body;
+};
+int st_reader_answer(struct st_reader *reader, const uint8_t key_hash[ST_HASH_BYTES],
+		     struct st_read_answer *answer, struct st_diag *diag);
+
+/* Whose token has this hash (it is compared in constant time)? ST_ERR_UNAUTHENTICATED: nobody's, or
+ * it was revoked. */
+int st_reader_token(struct st_reader *reader, const uint8_t hash[ST_HASH_BYTES],
+		    struct st_row_token *token, struct st_diag *diag);
+/* JSON array of tokens, without their hashes. */
+int st_reader_tokens(struct st_reader *reader, const char *tenant, struct st_buf *out,
+		     struct st_diag *diag);
+
+#endif
