@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two kinds of rules see the text. Declared secrets are exact and may cross lines: an automaton
+ * keeps their state from byte to byte. All other rules look at a unit: some whole lines, or, of a
+ * line longer than ST_REDACT_LINE_MAX, overlapping parts whose borders depend on the text alone.
+ * Nothing they do depends on how many lines a unit has, so it does not matter how the text was cut
+ * into writes. Each kind makes a queue of spans; what lies before the first byte that either kind
+ * may still come back to (the frontier) is merged from both and leaves.
+ */
+#include "redact/scan.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "redact/keyed.h"
+#include "redact/redact.h"
+#include "redact/redactor_private.h"
+#include "redact/stream.h"
+
+#define OVERLAP 4096
+
+void st_scan_init(struct st_scan *scan, const struct st_redactor *redactor)
+{
+	assert(redactor->built);
+	memset(scan, 0, sizeof *scan);
+	scan->redactor = redactor;
+}
+
+void st_scan_fini(struct st_scan *scan)
+{
+	st_spans_fini(&scan->exact);
+	st_spans_fini(&scan->shape);
+}
+
+static void exact_run(struct st_scan *scan, const char *data, size_t end)
+{
+	const struct st_redactor *redactor = scan->redactor;
+	if (redactor->exact == NULL)
+		scan->exact_at = end;
+	while (scan->exact_at < end) {
+		struct st_automaton_hit hit;
+		scan->exact_at = st_automaton_run(redactor->exact, &scan->exact_state, data,
+						  scan->exact_at, end, &hit);
+		if (hit.len == 0)
+			continue;
+		assert(hit.len <= hit.end);
+		st_spans_add(&scan->exact, (struct st_span){.start = hit.end - hit.len,
+							    .end = hit.end,
+							    .rule_at = hit.end - hit.len,
+							    .rule = redactor->names[hit.name],
+							    .declared = true});
+	}
+}
+
+static void find_add(struct st_scan *scan, const struct st_find *find)
+{
+	st_spans_add(&scan->shape, (struct st_span){.start = find->start,
+						    .end = find->end,
+						    .rule = find->rule,
+						    .rule_at = find->start});
+}
+
+/* Asks the rule of one anchor. find->next is where to go on; 0 means: at the next byte. */
+static bool anchor_ask(struct st_scan *scan, const struct st_anchor *anchor, struct st_place *place,
+		       size_t at, struct st_find *find)
+{
+	switch (anchor->kind) {
+	case ST_ANCHOR_TOKEN:
+		return st_token_match(anchor->token, place, at, find);
+	case ST_ANCHOR_TELEGRAM:
+		return st_token_match_telegram(place, at, find);
+	case ST_ANCHOR_KEY:
+		return st_keyed_match(place, at, find);
+	case ST_ANCHOR_BEARER:
+		return st_keyed_match_bearer(place, at, find);
+	case ST_ANCHOR_URL:
+		return st_keyed_match_url(place, at + 1, find);
+	case ST_ANCHOR_PEM_BEGIN:
+		return st_pem_match_begin(&scan->pem, place, at, find);
+	case ST_ANCHOR_PEM_END:
+		return st_pem_match_end(place, at, scan->tail_at, find);
+	case ST_ANCHOR_MARKER:
+		break;
+	}
+	return false;
+}
+
+/* Asks all rules whose anchor stands at `at`; returns where to go on. */
+static size_t anchors_ask(struct st_scan *scan, struct st_place *place, size_t at, uint16_t first,
+			  size_t *key_end)
+{
+	size_t next = at + 1;
+	const struct st_anchors *anchors = scan->redactor->anchors;
+	for (uint16_t i = first; i != 0;) {
+		const struct st_anchor *anchor = st_anchors_get(anchors, i);
+		i = anchor->next;
+		size_t marker = anchor->kind == ST_ANCHOR_MARKER
+				    ? st_redact_marker_len(place->data + at, place->end - at)
+				    : 0;
+		if (at + marker > next)
+			next = at + marker;
+		bool key = anchor->kind == ST_ANCHOR_KEY;
+		struct st_find find = {0};
+		if (marker > 0 || (key && at < *key_end))
+			continue;
+		if (anchor_ask(scan, anchor, place, at, &find)) {
+			find_add(scan, &find);
+			if (find.next > next)
+				next = find.next;
+		} else if (key) {
+			*key_end = find.next;
+		}
+	}
+	return next;
+}
+
+/* Goes over the lines of a private key; returns where ordinary text begins again. */
+static size_t pem_run(struct st_scan *scan, struct st_place *place, size_t at)
+{
+	while (scan->pem.inside && at < place->end) {
+		struct st_find find;
+		if (st_pem_match_line(&scan->pem, place, at, &find))
+			find_add(scan, &find);
+		at = find.next;
+	}
+	return at;
+}
+
+static size_t pem_enter(struct st_scan *scan, struct st_place *place, size_t at)
+{
+	size_t line_end = st_place_line_end(place, at);
+	return pem_run(scan, place, line_end < place->end ? line_end + 1 : line_end);
+}
+
+static bool carry_ends(const struct st_carry *carry, char c)
+{
+	if (c == '\n' || st_char_is_quote(c))
+		return true;
+	return !carry->words && ((unsigned char)c <= ' ' || c == '<' || c == '&');
+}
+
+static void carry_run(struct st_scan *scan, const char *data, size_t end)
+{
+	struct st_carry *carry = &scan->carry;
+	if (carry->rule == NULL)
+		return;
+	size_t at = carry->at;
+	while (at < end && !carry_ends(carry, data[at]))
+		at++;
+	st_spans_add(&scan->shape, (struct st_span){.start = carry->at,
+						    .end = at,
+						    .rule = carry->shown ? NULL : carry->rule,
+						    .rule_at = carry->at});
+	carry->at = at;
+	if (at < end)
+		carry->rule = NULL;
+}
+
+/* Asks all rules about data[begin, end). */
+static void unit_run(struct st_scan *scan, const char *data, size_t begin, size_t end)
+{
+	struct st_place place;
+	st_place_init(&place, data, begin, end);
+	carry_run(scan, data, end);
+	size_t key_end = begin;
+	size_t at = pem_run(scan, &place, begin);
+	while (at < end) {
+		uint16_t first;
+		at = st_anchors_next(scan->redactor->anchors, data, at, end, &first);
+		if (at >= end)
+			break;
+		at = anchors_ask(scan, &place, at, first, &key_end);
+		if (scan->pem.inside)
+			at = pem_enter(scan, &place, at < end ? at : end);
+	}
+}
+
+/* The end of the next unit, or unit_at when there is none yet. *cut: it ends within a line. */
+static size_t unit_end(struct st_scan *scan, const char *data, size_t len, bool final, bool *cut)
+{
+	size_t begin = scan->unit_at;
+	size_t limit = len - begin > ST_REDACT_LINE_MAX ? begin + ST_REDACT_LINE_MAX : len;
+	size_t seen = scan->newline_at > begin ? scan->newline_at : begin;
+	*cut = false;
+	for (size_t at = limit; at > seen; at--)
+		if (data[at - 1] == '\n')
+			return at;
+	scan->newline_at = limit;
+	if (limit - begin == ST_REDACT_LINE_MAX) {
+		*cut = true;
+		return limit;
+	}
+	return final ? len : begin;
+}
+
+/* Where the next part of a very long line begins: behind a byte that parts words, when there is
+ * one, and far enough back that most secrets lie whole in one of the two parts. */
+static size_t overlap_start(const char *data, size_t end)
+{
+	size_t latest = end - OVERLAP;
+	for (size_t at = latest; at > latest - OVERLAP; at--)
+		if (strchr(" ,;\"&", data[at - 1]) != NULL)
+			return at;
+	return latest;
+}
+
+static void carry_begin(struct st_scan *scan, size_t end)
+{
+	const struct st_span *last = st_spans_last(&scan->shape);
+	if (scan->carry.rule != NULL || last == NULL || last->end != end || last->rule == NULL)
+		return;
+	scan->carry = (struct st_carry){.rule = last->rule,
+					.at = end,
+					.words = strcmp(last->rule, "header") == 0 ||
+						 strcmp(last->rule, ST_PEM_RULE) == 0};
+}
+
+static void piece_add(struct st_scan *scan, const char *data, const struct st_span *span,
+		      struct st_buf *out)
+{
+	if (span->end <= scan->out_at)
+		return;
+	if (span->start > scan->out_at)
+		st_buf_add(out, data + scan->out_at, span->start - scan->out_at);
+	if (span->rule != NULL && !span->shown) {
+		st_redact_marker(out, span->rule);
+		scan->redactions++;
+	}
+	scan->out_at = span->end;
+}
+
+/* Takes the first of both queues with all that it overlaps. False: both are empty. */
+static bool group_take(struct st_scan *scan, struct st_span *group)
+{
+	struct st_span *exact = st_spans_first(&scan->exact);
+	struct st_span *shape = st_spans_first(&scan->shape);
+	if (exact == NULL && shape == NULL)
+		return false;
+	struct st_spans *from = shape == NULL || (exact != NULL && exact->start <= shape->start)
+				    ? &scan->exact
+				    : &scan->shape;
+	*group = *st_spans_first(from);
+	st_spans_drop_first(from);
+	for (;;) {
+		exact = st_spans_first(&scan->exact);
+		shape = st_spans_first(&scan->shape);
+		from = exact != NULL && exact->start < group->end   ? &scan->exact
+		       : shape != NULL && shape->start < group->end ? &scan->shape
+								    : NULL;
+		if (from == NULL)
+			return true;
+		st_span_merge(group, st_spans_first(from));
+		st_spans_drop_first(from);
+	}
+}
+
+/* Lets the marker of a group leave whose end is not known yet: memory stays bounded. */
+static void group_show(struct st_scan *scan, const char *data, struct st_span *group,
+		       size_t frontier, struct st_buf *out)
+{
+	struct st_span part = *group;
+	part.end = frontier;
+	piece_add(scan, data, &part, out);
+	group->start = frontier;
+	group->shown = true;
+}
+
+/*
+ * Lets everything before the frontier leave. The name of a group that may still grow is certain
+ * when it is a declared secret's, which nothing later can precede; other groups wait, unless
+ * `show` says that this is a point where every stream of this text shows them.
+ */
+static void emit(struct st_scan *scan, const char *data, size_t frontier, bool show,
+		 struct st_buf *out)
+{
+	struct st_span group;
+	while (group_take(scan, &group)) {
+		if (group.end <= frontier) {
+			piece_add(scan, data, &group, out);
+			continue;
+		}
+		if (group.start < frontier && (show || group.shown || group.declared))
+			group_show(scan, data, &group, frontier, out);
+		st_spans_put_first(group.declared ? &scan->exact : &scan->shape, group);
+		if (group.start < frontier)
+			frontier = group.start;
+		break;
+	}
+	if (frontier > scan->out_at) {
+		st_buf_add(out, data + scan->out_at, frontier - scan->out_at);
+		scan->out_at = frontier;
+	}
+}
+
+/* The first byte that a rule may still come back to. */
+static size_t frontier_find(const struct st_scan *scan)
+{
+	size_t exact = scan->exact_at;
+	if (scan->redactor->exact != NULL)
+		exact -= st_automaton_held(scan->redactor->exact, scan->exact_state);
+	return exact < scan->tail_at ? exact : scan->tail_at;
+}
+
+void st_scan_advance(struct st_scan *scan, const char *data, size_t len, bool final,
+		     struct st_buf *out)
+{
+	bool cut;
+	size_t end;
+	while ((end = unit_end(scan, data, len, final, &cut)) > scan->unit_at) {
+		exact_run(scan, data, end);
+		unit_run(scan, data, scan->unit_at, end);
+		scan->unit_at = end;
+		if (cut) {
+			carry_begin(scan, end);
+			scan->unit_at = overlap_start(data, end);
+			scan->carry.shown = scan->carry.rule != NULL;
+		}
+		scan->tail_at = scan->pem.inside
+				    ? scan->unit_at
+				    : st_pem_tail_start(data, scan->tail_at, scan->unit_at);
+		emit(scan, data, frontier_find(scan), cut && scan->carry.rule != NULL, out);
+	}
+	exact_run(scan, data, len);
+	emit(scan, data, final ? len : frontier_find(scan), false, out);
+}
+
+void st_scan_peek(struct st_scan *scan, const char *data, size_t len, struct st_buf *out)
+{
+	size_t word = len;
+	while (word > scan->unit_at && !st_char_is_space(data[word - 1]))
+		word--;
+	size_t exact = scan->exact_at;
+	if (scan->redactor->exact != NULL)
+		exact -= st_automaton_held(scan->redactor->exact, scan->exact_state);
+	size_t until = word < exact ? word : exact;
+	if (scan->tail_at < scan->unit_at || until <= scan->out_at || scan->unit_at == len)
+		return;
+	/* The line is judged on a copy, because it will be judged again when it is complete. */
+	struct st_scan copy;
+	st_scan_init(&copy, scan->redactor);
+	copy.pem = scan->pem;
+	copy.carry = scan->carry;
+	copy.tail_at = scan->tail_at;
+	copy.out_at = scan->out_at;
+	st_spans_copy(&copy.exact, &scan->exact);
+	unit_run(&copy, data, scan->unit_at, len);
+	struct st_span group;
+	while (group_take(&copy, &group) && group.start < until) {
+		if (group.end > until)
+			group.end = until;
+		piece_add(&copy, data, &group, out);
+	}
+	if (copy.out_at < until)
+		st_buf_add(out, data + copy.out_at, until - copy.out_at);
+	scan->redactions += copy.redactions;
+	scan->out_at = until;
+	st_scan_fini(&copy);
+}
+
+size_t st_scan_droppable(const struct st_scan *scan)
+{
+	size_t keep = scan->out_at;
+	if (scan->unit_at < keep)
+		keep = scan->unit_at;
+	return scan->tail_at < keep ? scan->tail_at : keep;
+}
+
+static void lower(size_t *offset, size_t bytes)
+{
+	*offset = *offset > bytes ? *offset - bytes : 0;
+}
+
+void st_scan_drop(struct st_scan *scan, size_t bytes)
+{
+	assert(bytes <= st_scan_droppable(scan));
+	lower(&scan->exact_at, bytes);
+	lower(&scan->unit_at, bytes);
+	lower(&scan->newline_at, bytes);
+	lower(&scan->tail_at, bytes);
+	lower(&scan->out_at, bytes);
+	lower(&scan->carry.at, bytes);
+	st_spans_shift(&scan->exact, bytes);
+	st_spans_shift(&scan->shape, bytes);
+}
