@@ -159,8 +159,7 @@ struct st_automaton *st_automaton_new(struct st_needle *needles, size_t n)
 		qsort(needles, n, sizeof *needles, needle_compare);
 	automaton->nodes = st_alloc_array(nodes_max, sizeof *automaton->nodes);
 	automaton->needle_len = st_alloc_array(nodes_max, sizeof *automaton->needle_len);
-	automaton->bytes = sodium_malloc(nodes_max);
-	assert(automaton->bytes != NULL);
+	automaton->bytes = st_secret_alloc(nodes_max);
 	struct range *ranges = st_alloc_array(nodes_max, sizeof *ranges);
 	automaton->nodes[0].needle = NO_NEEDLE;
 	automaton->n = 1;
@@ -169,7 +168,6 @@ struct st_automaton *st_automaton_new(struct st_needle *needles, size_t n)
 		node_expand(automaton, needles, i, ranges);
 	assert(automaton->n <= nodes_max);
 	st_free(ranges);
-	(void)sodium_mprotect_readonly(automaton->bytes);
 	return automaton;
 }
 
@@ -177,7 +175,7 @@ void st_automaton_free(struct st_automaton *automaton)
 {
 	if (automaton == NULL)
 		return;
-	sodium_free(automaton->bytes);
+	st_secret_free(automaton->bytes);
 	st_free(automaton->nodes);
 	st_free(automaton->needle_len);
 	sodium_memzero(automaton, sizeof *automaton);
@@ -194,9 +192,9 @@ static size_t root_skip(const struct st_automaton *automaton, const char *data, 
 }
 
 size_t st_automaton_run(const struct st_automaton *automaton, struct st_automaton_state *state,
-			const char *data, size_t at, size_t end, struct st_automaton_hit *hit)
+			const char *data, size_t at, size_t end)
 {
-	hit->len = 0;
+	state->hit_len = 0;
 	uint32_t node = state->node;
 	while (at < end) {
 		if (node == 0) {
@@ -206,9 +204,8 @@ size_t st_automaton_run(const struct st_automaton *automaton, struct st_automato
 		}
 		node = node_next(automaton, node, (uint8_t)data[at++]);
 		if (automaton->nodes[node].needle != NO_NEEDLE) {
-			*hit = (struct st_automaton_hit){.end = at,
-							 .len = automaton->needle_len[node],
-							 .name = automaton->nodes[node].needle};
+			state->hit_len = automaton->needle_len[node];
+			state->hit_name = automaton->nodes[node].needle;
 			break;
 		}
 	}

@@ -19,27 +19,23 @@ struct st_needle {
 /* Immutable; its copy of the needles lies in locked memory that is zeroed when freed. */
 struct st_automaton;
 
-/* Sorts needles. Every needle has ST_NEEDLE_MIN to ST_NEEDLE_MAX bytes. sodium must be ready. */
+/* Sorts needles. Every needle has ST_NEEDLE_MIN to ST_NEEDLE_MAX bytes. */
 struct st_automaton *st_automaton_new(struct st_needle *needles, size_t n);
 void st_automaton_free(struct st_automaton *automaton);
 
 /* How far a text got. All zero is the beginning. */
 struct st_automaton_state {
 	uint32_t node;
-};
-
-struct st_automaton_hit {
-	size_t end; /* offset after the needle */
-	uint32_t len;
-	uint32_t name;
+	uint32_t hit_len; /* of the needle found last; 0: none */
+	uint32_t hit_name;
 };
 
 /*
- * Goes on from data[at] to data[end]. Returns the offset it reached: `end`, or less when a needle
- * ended there, which is then in *hit (the longest one that ends there; len is 0 otherwise).
+ * Goes on from data[at] to data[end]. Returns the offset it reached: `end`, or less when it stops
+ * behind a needle: then state->hit_len is not 0 (it is the longest needle that ends there).
  */
 size_t st_automaton_run(const struct st_automaton *automaton, struct st_automaton_state *state,
-			const char *data, size_t at, size_t end, struct st_automaton_hit *hit);
+			const char *data, size_t at, size_t end);
 
 /* How many of the last bytes may be the beginning of a needle. */
 size_t st_automaton_held(const struct st_automaton *automaton, struct st_automaton_state state);

@@ -31,11 +31,10 @@ static void vault_reserve(struct st_forms *forms, size_t more)
 	size_t cap = forms->vault_cap < 4096 ? 4096 : 2 * forms->vault_cap;
 	while (cap - forms->vault_len < more)
 		cap *= 2;
-	uint8_t *bigger = sodium_malloc(cap);
-	assert(bigger != NULL);
+	uint8_t *bigger = st_secret_alloc(cap);
 	if (forms->vault_len > 0)
 		memcpy(bigger, forms->vault, forms->vault_len);
-	sodium_free(forms->vault);
+	st_secret_free(forms->vault);
 	forms->vault = bigger;
 	forms->vault_cap = cap;
 }
@@ -156,7 +155,7 @@ struct st_needle *st_forms_needles(const struct st_forms *forms)
 
 void st_forms_fini(struct st_forms *forms)
 {
-	sodium_free(forms->vault);
+	st_secret_free(forms->vault);
 	st_free(forms->items);
 	*forms = (struct st_forms){0};
 }

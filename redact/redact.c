@@ -2,7 +2,6 @@
 #include "redact/redact.h"
 
 #include <assert.h>
-#include <sodium.h>
 #include <string.h>
 
 #include "redact/chars.h"
@@ -25,8 +24,6 @@ static const char *const COMMON_VALUES[] = {
 
 struct st_redactor *st_redactor_new(void)
 {
-	int rc = sodium_init();
-	assert(rc >= 0);
 	return st_alloc(sizeof(struct st_redactor));
 }
 
@@ -133,9 +130,8 @@ int st_redactor_secret(struct st_redactor *redactor, const char *name, const voi
 static bool holds_secret(const struct st_redactor *redactor, const char *text)
 {
 	struct st_automaton_state state = {0};
-	struct st_automaton_hit hit;
-	(void)st_automaton_run(redactor->exact, &state, text, 0, strlen(text), &hit);
-	return hit.len > 0;
+	(void)st_automaton_run(redactor->exact, &state, text, 0, strlen(text));
+	return state.hit_len > 0;
 }
 
 /* A name that is a secret itself, or holds one, would be shown in markers. */

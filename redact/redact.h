@@ -18,7 +18,7 @@
 
 /*
  * The rules and the declared secrets. Made in two phases: new, secret*, build; from then on it
- * never changes and may be used by many threads at once. sodium_init() is called by new.
+ * never changes and may be used by many threads at once.
  */
 struct st_redactor;
 

@@ -37,18 +37,20 @@ static void exact_run(struct st_scan *scan, const char *data, size_t end)
 	const struct st_redactor *redactor = scan->redactor;
 	if (redactor->exact == NULL)
 		scan->exact_at = end;
+	struct st_automaton_state *state = &scan->exact_state;
 	while (scan->exact_at < end) {
-		struct st_automaton_hit hit;
-		scan->exact_at = st_automaton_run(redactor->exact, &scan->exact_state, data,
-						  scan->exact_at, end, &hit);
-		if (hit.len == 0)
+		scan->exact_at =
+		    st_automaton_run(redactor->exact, state, data, scan->exact_at, end);
+		if (state->hit_len == 0)
 			continue;
-		assert(hit.len <= hit.end);
-		st_spans_add(&scan->exact, (struct st_span){.start = hit.end - hit.len,
-							    .end = hit.end,
-							    .rule_at = hit.end - hit.len,
-							    .rule = redactor->names[hit.name],
-							    .declared = true});
+		assert(state->hit_len <= scan->exact_at);
+		size_t start = scan->exact_at - state->hit_len;
+		st_spans_add(&scan->exact,
+			     (struct st_span){.start = start,
+					      .end = scan->exact_at,
+					      .rule = redactor->names[state->hit_name],
+					      .rule_at = start,
+					      .declared = true});
 	}
 }
 

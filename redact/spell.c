@@ -2,7 +2,6 @@
 #include "redact/spell.h"
 
 #include <assert.h>
-#include <sodium.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -142,11 +141,10 @@ static size_t spell_json(enum st_spelling spelling, const uint8_t *bytes, size_t
 static size_t spell_twice(enum st_spelling first, const uint8_t *bytes, size_t len, uint8_t *out)
 {
 	size_t cap = ST_SPELL_BYTES_MAX(len);
-	uint8_t *once = sodium_malloc(cap);
-	assert(once != NULL);
+	uint8_t *once = st_secret_alloc(cap);
 	size_t once_len = spell_json(first, bytes, len, once);
 	size_t n = spell_json(ST_SPELLING_JSON, once, once_len, out);
-	sodium_free(once);
+	st_secret_free(once);
 	return n;
 }
 

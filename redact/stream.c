@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "redact/stream.h"
 
-#include <assert.h>
-#include <sodium.h>
 #include <string.h>
 
 #include "redact/clean_private.h"

@@ -78,6 +78,7 @@ static json_t *nested_parse(const struct st_tree *tree, const char *text, size_t
 	return value;
 }
 
+/* NOLINTBEGIN(misc-no-recursion): ST_REDACT_DEPTH_MAX levels, NESTED_MAX times one in the other. */
 void st_tree_add_string(struct st_tree *tree, const char *text, size_t len)
 {
 	json_t *value = nested_parse(tree, text, len);
@@ -194,7 +195,6 @@ static void array_add(struct st_tree *tree, const json_t *array, enum st_keyname
 	st_buf_add_char(tree->out, ']');
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): at most ST_REDACT_DEPTH_MAX levels, NESTED_MAX times. */
 static void value_add(struct st_tree *tree, const json_t *value, enum st_keyname key)
 {
 	if (tree->depth >= ST_REDACT_DEPTH_MAX || value == NULL) {
@@ -228,6 +228,7 @@ static void value_add(struct st_tree *tree, const json_t *value, enum st_keyname
 	}
 	tree->depth--;
 }
+/* NOLINTEND(misc-no-recursion) */
 
 void st_tree_add_value(struct st_tree *tree, const json_t *value)
 {

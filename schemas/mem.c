@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "schemas/mem.h"
 
+#include <sodium.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,24 @@ char *st_strndup(const char *text, size_t len)
 		memcpy(copy, text, len);
 	}
 	return copy;
+}
+
+void *st_secret_alloc(size_t size)
+{
+	/* Ready already, except before the first piece. */
+	if (sodium_init() < 0) {
+		out_of_memory(size);
+	}
+	void *p = sodium_malloc(size > 0 ? size : 1);
+	if (p == NULL) {
+		out_of_memory(size);
+	}
+	return p;
+}
+
+void st_secret_free(void *p)
+{
+	sodium_free(p);
 }
 
 void st_autofree_cleanup(void *pointer_to_pointer)

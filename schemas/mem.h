@@ -17,6 +17,13 @@ void st_free(void *p);				      /* NULL is fine */
 char *st_strdup(const char *text);		      /* gives a copy; NULL gives NULL */
 char *st_strndup(const char *text, size_t len);	      /* gives a NUL-ended copy of len bytes */
 
+/*
+ * Memory for secrets: never swapped out where the system allows it, kept away from other memory,
+ * zeroed when freed. Costs some pages each, so it is for few and large pieces. Not zeroed at first.
+ */
+void *st_secret_alloc(size_t size);
+void st_secret_free(void *p); /* NULL is fine */
+
 /* Cleanup attribute for pointers got from st_alloc and friends. */
 #define st_autofree __attribute__((cleanup(st_autofree_cleanup)))
 void st_autofree_cleanup(void *pointer_to_pointer);

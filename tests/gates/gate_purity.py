@@ -26,7 +26,8 @@ ALLOWED = re.compile(r"""^(?:
 REFUSED = re.compile(r"^(?:json_\w*(?:dumpf|dumpfd|dump_file|loadf|loadfd|load_file)"
                      r"|json_(?:object_seed|set_alloc_funcs2?)|crypto_\w*(?:keygen|keypair)|"
                      r"crypto_secretstream\w*push)$")
-HEAP = {"malloc", "calloc", "realloc", "free", "fprintf", "__fprintf_chk", "fwrite", "stderr"}
+HEAP = {"malloc", "calloc", "realloc", "free", "fprintf", "__fprintf_chk", "fwrite", "stderr",
+        "sodium_init", "sodium_malloc", "sodium_free"}
 HEAP_OWNER = re.compile(r"schemas/mem\.c\.o$")
 # Sections that can be written while the program runs; .data.rel.ro cannot.
 WRITABLE = re.compile(r"^(?:\.(?:data|bss|tdata|tbss)(?!\.rel\.ro)(?:\..*)?|\*COM\*)$")
