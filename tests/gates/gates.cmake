@@ -17,4 +17,4 @@ foreach(gate includes purity format size words tidy compile)
 endforeach()
 set_tests_properties(${names} PROPERTIES LABELS gate TIMEOUT 120 SKIP_RETURN_CODE 77
   ENVIRONMENT PYTHONDONTWRITEBYTECODE=1)
-set_tests_properties(gate.tidy PROPERTIES LABELS "gate;slow" TIMEOUT 900 PROCESSORS 2)
+set_tests_properties(gate.tidy PROPERTIES LABELS "gate;slow" TIMEOUT 1200 PROCESSORS 2)
