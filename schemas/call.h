@@ -123,7 +123,7 @@ enum st_outcome_state {
 /* What a call came to, in terms the core understands. All owned. */
 struct st_outcome {
 	enum st_outcome_state state;
-	bool retryable;		 /* FAILED or NOT_MADE: another attempt may help */
+	bool retryable;		 /* another attempt may help; UNKNOWN: if the kind may repeat */
 	int64_t retry_after_ms;	 /* the provider asked for so long; -1: it did not */
 	bool usage_known;	 /* false: the whole hold is settled and marked estimated */
 	struct st_amounts usage; /* what was really used, in the meters that were held */

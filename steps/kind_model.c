@@ -248,6 +248,13 @@ static int request(const json_t *with, const struct st_plan *plan,
 	}
 	bool clamped = plan->clamp.what[0] != '\0';
 	int64_t output = clamped ? plan->clamp.given : asked.params.output_max;
+	/* The plan was made without the values of secrets, which may be longer than their names. */
+	if (plan->counted_input < 0 &&
+	    input_bound(&asked.params, asked.dialect) + output > plan->bound.of[ST_METER_TOKENS]) {
+		return st_fail(diag, ST_ERR_UNSUPPORTED,
+			       "a secret makes the prompt longer than what is held for it; pass "
+			       "secrets to tools, not to models");
+	}
 	int64_t bytes_max = ANSWER_BYTES_MIN + output * ANSWER_BYTES_PER_TOKEN;
 	struct st_outgoing_limits limits = {
 	    .total_ms = plan->timeout_ms,

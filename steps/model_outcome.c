@@ -105,7 +105,7 @@ static void conclude(const struct st_model_params *params, const struct st_model
 		     struct st_outcome *out)
 {
 	if (answer->failed) {
-		out->retryable = out->usage_known && !answer->blocked;
+		out->retryable = !answer->blocked;
 		st_reply_end(out, out->usage_known ? ST_OUTCOME_FAILED : ST_OUTCOME_UNKNOWN,
 			     answer->blocked ? "provider.declined" : "provider.error",
 			     "%s ended with an error: %s", params->provider, answer->error);

@@ -53,7 +53,9 @@ bool st_reply_no_answer(struct st_outcome *out, const char *who,
 	}
 	assert((size_t)response->transport < sizeof codes / sizeof codes[0]);
 	bool sent = response->transport != ST_TRANSPORT_NOT_SENT;
-	out->retryable = !sent;
+	/* What was too large will be so again, and what we gave up ourselves we do not want. */
+	out->retryable = response->transport != ST_TRANSPORT_TOO_LARGE &&
+			 response->transport != ST_TRANSPORT_ABORTED;
 	st_reply_end(out, sent ? ST_OUTCOME_UNKNOWN : ST_OUTCOME_NOT_MADE,
 		     codes[response->transport], "%s: %s%s", who,
 		     sent ? "no whole answer: " : "not sent: ", response->error);

@@ -24,7 +24,8 @@ bool st_reply_no_answer(struct st_outcome *out, const char *who,
  * The rules for a provider whose work costs and has no side effect. True when the answer is no 2xx
  * and the outcome is ended:
  *   NOT_SENT                  NOT_MADE, retryable
- *   LOST, TIMED_OUT, …        UNKNOWN: it may have been billed
+ *   LOST, TIMED_OUT           UNKNOWN, retryable: it may have been billed
+ *   TOO_LARGE, ABORTED        UNKNOWN, not retryable
  *   408 409 425 429           FAILED, retryable after what the answer asks for; nothing was done
  *   529 "overloaded_error"    the same: the one 5xx that says it was turned away at the door
  *   other 5xx                 FAILED, retryable, the hold is settled whole: a proxy that gave up

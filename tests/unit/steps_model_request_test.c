@@ -138,6 +138,23 @@ static void without_a_key_none_is_sent_and_a_broken_one_is_refused(void **state)
 	json_decref(params);
 }
 
+static void what_is_sent_is_never_longer_than_what_was_planned(void **state)
+{
+	(void)state;
+	struct st_room room = room_without_limits();
+	struct st_plan plan = plan_of(MODEL, "{'model':'openai/gpt','prompt':'[secret:A]'}", &room);
+	json_t *shorter = json_of("{'model':'openai/gpt','prompt':'0123456789'}");
+	json_t *longer = json_of("{'model':'openai/gpt','prompt':'0123456789a'}");
+	struct st_http_request request;
+	assert_int_equal(kind_of(MODEL)->request(shorter, &plan, &fixture_context, &request, NULL),
+			 ST_OK);
+	st_http_request_fini(&request);
+	assert_int_equal(kind_of(MODEL)->request(longer, &plan, &fixture_context, &request, NULL),
+			 ST_ERR_UNSUPPORTED);
+	json_decref(shorter);
+	json_decref(longer);
+}
+
 static void an_exact_count_is_asked_for_with_the_same_prompt(void **state)
 {
 	(void)state;
@@ -222,6 +239,7 @@ int main(void)
 	    cmocka_unit_test(each_dialect_says_it_in_its_own_words),
 	    cmocka_unit_test(every_call_says_who_it_is_and_carries_its_key),
 	    cmocka_unit_test(without_a_key_none_is_sent_and_a_broken_one_is_refused),
+	    cmocka_unit_test(what_is_sent_is_never_longer_than_what_was_planned),
 	    cmocka_unit_test(an_exact_count_is_asked_for_with_the_same_prompt),
 	    cmocka_unit_test(only_a_sensible_count_is_taken),
 	};

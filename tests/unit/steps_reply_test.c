@@ -123,12 +123,13 @@ static void what_was_not_sent_is_given_back_and_the_rest_is_in_doubt(void **stat
 	static const struct {
 		enum st_transport transport;
 		enum st_outcome_state state;
+		bool retryable;
 	} rows[] = {
-	    {ST_TRANSPORT_NOT_SENT, ST_OUTCOME_NOT_MADE},
-	    {ST_TRANSPORT_LOST, ST_OUTCOME_UNKNOWN},
-	    {ST_TRANSPORT_TIMED_OUT, ST_OUTCOME_UNKNOWN},
-	    {ST_TRANSPORT_TOO_LARGE, ST_OUTCOME_UNKNOWN},
-	    {ST_TRANSPORT_ABORTED, ST_OUTCOME_UNKNOWN},
+	    {ST_TRANSPORT_NOT_SENT, ST_OUTCOME_NOT_MADE, true},
+	    {ST_TRANSPORT_LOST, ST_OUTCOME_UNKNOWN, true},
+	    {ST_TRANSPORT_TIMED_OUT, ST_OUTCOME_UNKNOWN, true},
+	    {ST_TRANSPORT_TOO_LARGE, ST_OUTCOME_UNKNOWN, false},
+	    {ST_TRANSPORT_ABORTED, ST_OUTCOME_UNKNOWN, false},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct st_outcome out;
@@ -138,7 +139,7 @@ static void what_was_not_sent_is_given_back_and_the_rest_is_in_doubt(void **stat
 		st_reply_begin(&out, &response);
 		assert_true(st_reply_refused(&out, "openai", &response));
 		assert_int_equal(out.state, rows[i].state);
-		assert_int_equal(out.retryable, rows[i].state == ST_OUTCOME_NOT_MADE);
+		assert_int_equal(out.retryable, rows[i].retryable);
 		assert_false(out.usage_known);
 		st_outcome_fini(&out);
 		st_http_response_fini(&response);
