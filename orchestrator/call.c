@@ -202,13 +202,15 @@ static void take_off(struct try *try, struct st_grant *grant, bool counting)
 	add_hold_rows(try, flight);
 	if (try->plan.clamp.what[0] != '\0' && !counting) {
 		st_run_emit(try->turn, try->run, "call.clamped", what,
-			    st_tell_clamped(&try->plan.clamp));
+			    st_tell_clamped(try->turn, &try->plan.clamp));
 	}
 	struct st_clean *intent = st_tell_text(try->turn, try->plan.intent);
-	st_run_emit(try->turn, try->run, "call.held", what, st_tell_held(flight, intent));
+	st_run_emit(try->turn, try->run, "call.held", what,
+		    st_tell_held(try->turn, flight, intent));
 	st_clean_free(intent);
 	if (try->kind->via != ST_VIA_NOTHING) {
-		st_run_emit(try->turn, try->run, "call.sent", what, st_tell_sent(flight, 0));
+		st_run_emit(try->turn, try->run, "call.sent", what,
+			    st_tell_sent(try->turn, flight, 0));
 	}
 	st_queue_take(try->turn->core, try->run, try->kind);
 	st_item_move(try->turn, try->run, try->item, ST_ITEM_CALLING);
@@ -272,7 +274,7 @@ static void send_again(struct try *try)
 	}
 	try->item->resends++;
 	st_run_emit(try->turn, try->run, "call.sent", about(try),
-		    st_tell_sent(flight, try->item->resends));
+		    st_tell_sent(try->turn, flight, try->item->resends));
 	st_queue_take(try->turn->core, try->run, try->kind);
 	st_item_move(try->turn, try->run, try->item, ST_ITEM_CALLING);
 	add_call_effect(try, flight);

@@ -71,7 +71,7 @@ static void end_flight(struct st_turn *turn, struct st_run *run, const struct pl
 	call->no = flight->no;
 	call->state = to;
 	call->ended_at = turn->now;
-	call->result = st_tell_end(&end);
+	call->result = st_tell_end(turn, &end);
 	const struct st_about what = about_flight(place);
 	st_run_emit(turn, run, end.voided ? "call.voided" : "call.settled", what,
 		    st_clean_copy(call->result));
@@ -100,7 +100,7 @@ static void record_external_ids(struct st_turn *turn, struct st_run *run, const 
 		row->id = st_tell_text(turn, from->id);
 		row->url = st_tell_text(turn, from->url);
 		st_run_emit(turn, run, "external_id.recorded", about_flight(place),
-			    st_tell_external_id(row->kind, row->id, row->url));
+			    st_tell_external_id(turn, row->kind, row->id, row->url));
 	}
 }
 
@@ -174,7 +174,7 @@ static void into_doubt(struct st_turn *turn, struct st_run *run, const struct pl
 	run->n_doubts++;
 	st_item_move(turn, run, place->item, ST_ITEM_IN_DOUBT);
 	st_run_emit(turn, run, "call.in_doubt", about_flight(place),
-		    st_tell_error("call.in_doubt", error));
+		    st_tell_error(turn, "call.in_doubt", error));
 }
 
 /* The same attempt under the same hold and key, after a pause. */
@@ -207,7 +207,7 @@ static void on_unknown(struct st_turn *turn, struct st_run *run, const struct pl
 		const struct st_amounts held = *st_grant_amounts(flight->grant);
 		bool counting = flight->counting;
 		st_run_emit(turn, run, "call.in_doubt", about_flight(place),
-			    st_tell_error("call.unknown", end.error));
+			    st_tell_error(turn, "call.unknown", end.error));
 		end.used = &held;
 		end.estimated = true;
 		end_flight(turn, run, place, &end);

@@ -225,11 +225,11 @@ void st_run_halt(struct st_turn *turn, struct st_run *run, const struct st_halt 
 	memcpy(row->params_hash, halt->params_hash, sizeof row->params_hash);
 	struct st_about about = {.step = halt->step, .item = halt->item, .call = halt->call};
 	if (halt->verdict != NULL) {
-		row->verdict = st_tell_verdict(halt->verdict);
+		row->verdict = st_tell_verdict(turn, halt->verdict);
 		st_run_emit(turn, run, "verdict.refused", about, st_clean_copy(row->verdict));
 	}
 	st_run_emit(turn, run, halt->kind == ST_HALT_PAUSED ? "run.paused" : "run.halted", about,
-		    st_tell_halted(&run->halt, intent));
+		    st_tell_halted(turn, &run->halt, intent));
 	row->intent = intent;
 	st_run_move(turn, run, ST_RUN_HALTED);
 }
@@ -255,5 +255,5 @@ void st_run_continue(struct st_turn *turn, struct st_run *run, const char *why)
 	assert(run->state == ST_RUN_HALTED);
 	assert(run->halt.kind == ST_HALT_NONE);
 	st_run_move(turn, run, ST_RUN_RUNNING);
-	st_run_emit(turn, run, "run.resumed", ST_ABOUT_RUN, st_tell_resumed(why));
+	st_run_emit(turn, run, "run.resumed", ST_ABOUT_RUN, st_tell_resumed(turn, why));
 }

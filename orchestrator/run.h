@@ -130,10 +130,11 @@ void st_item_move(struct st_turn *turn, struct st_run *run, struct st_item *item
 /* What an event of the timeline is about. */
 struct st_about {
 	int step; /* -1: the run */
-	int item; /* 0-based; shown from 1 for a for_each */
+	int item; /* 0-based, shown from 1 for a for_each; -1: the step as a whole */
 	struct st_id call;
 };
-#define ST_ABOUT_RUN ((struct st_about){.step = -1})
+#define ST_ABOUT_RUN ((struct st_about){.step = -1, .item = -1})
+#define ST_ABOUT_STEP(which) ((struct st_about){.step = (which), .item = -1})
 
 /* Appends an event to the run's timeline; takes data. `type` is a string literal. */
 void st_run_emit(struct st_turn *turn, struct st_run *run, const char *type, struct st_about about,

@@ -129,8 +129,8 @@ static void start_step(struct st_turn *turn, struct st_run *run, int step)
 		return;
 	}
 	st_step_move(turn, run, step, ST_STEP_RUNNING);
-	st_run_emit(turn, run, "step.started", (struct st_about){.step = step},
-		    st_tell_started(run, step));
+	st_run_emit(turn, run, "step.started", ST_ABOUT_STEP(step),
+		    st_tell_started(turn, run, step));
 	st_step_end_if_done(turn, run, step); /* a for_each over nothing */
 }
 
@@ -211,10 +211,10 @@ static void end_run_if_done(struct st_turn *turn, struct st_run *run)
 	if (run->failing) {
 		st_run_move(turn, run, ST_RUN_FAILED);
 		st_run_emit(turn, run, "run.failed", ST_ABOUT_RUN,
-			    st_tell_error(run->error_code, run->error));
+			    st_tell_error(turn, run->error_code, run->error));
 	} else {
 		st_run_move(turn, run, ST_RUN_SUCCEEDED);
-		st_run_emit(turn, run, "run.succeeded", ST_ABOUT_RUN, st_tell_nothing());
+		st_run_emit(turn, run, "run.succeeded", ST_ABOUT_RUN, st_tell_nothing(turn));
 	}
 }
 

@@ -36,8 +36,8 @@ void st_step_fail(struct st_turn *turn, struct st_run *run, int step, struct st_
 	st_clean_free(s->error);
 	s->error = error;
 	st_step_move(turn, run, step, ST_STEP_FAILED);
-	const struct st_about about = {.step = step};
-	st_run_emit(turn, run, "step.failed", about, st_tell_error(code, error));
+	const struct st_about about = ST_ABOUT_STEP(step);
+	st_run_emit(turn, run, "step.failed", about, st_tell_error(turn, code, error));
 	if (run->def->steps[step].continue_on_error || run->failing) {
 		return;
 	}
@@ -59,7 +59,7 @@ void st_step_end_if_done(struct st_turn *turn, struct st_run *run, int step)
 		failed = failed == NULL && item->state == ST_ITEM_FAILED ? item : failed;
 		cancelled = cancelled || item->state == ST_ITEM_CANCELLED;
 	}
-	const struct st_about about = {.step = step};
+	const struct st_about about = ST_ABOUT_STEP(step);
 	if (failed != NULL) {
 		st_step_fail(turn, run, step,
 			     (struct st_failure){failed->error_code, st_clean_copy(failed->error)});
@@ -67,7 +67,7 @@ void st_step_end_if_done(struct st_turn *turn, struct st_run *run, int step)
 		st_step_move(turn, run, step, ST_STEP_CANCELLED);
 	} else {
 		st_step_move(turn, run, step, ST_STEP_SUCCEEDED);
-		st_run_emit(turn, run, "step.succeeded", about, st_tell_nothing());
+		st_run_emit(turn, run, "step.succeeded", about, st_tell_nothing(turn));
 	}
 }
 
@@ -104,8 +104,7 @@ void st_item_fail(struct st_turn *turn, struct st_run *run, int step, int item,
 void st_step_skip(struct st_turn *turn, struct st_run *run, int step, const char *why)
 {
 	st_step_move(turn, run, step, ST_STEP_SKIPPED);
-	st_run_emit(turn, run, "step.skipped", (struct st_about){.step = step},
-		    st_tell_skipped(why));
+	st_run_emit(turn, run, "step.skipped", ST_ABOUT_STEP(step), st_tell_skipped(turn, why));
 }
 
 static void stop_items(struct st_turn *turn, struct st_run *run, int step)

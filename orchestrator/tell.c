@@ -13,11 +13,10 @@ static const struct st_redactor *redactor_of(const struct st_turn *turn)
 	return turn->core->options.redactor;
 }
 
-/* A builder for what needs no scan: names, numbers, ids and text that is clean already. */
-static struct st_clean_builder begin(void)
+static struct st_clean_builder begin(const struct st_turn *turn)
 {
 	struct st_clean_builder b;
-	st_clean_builder_init(&b, NULL);
+	st_clean_builder_init(&b, redactor_of(turn));
 	return b;
 }
 
@@ -26,9 +25,9 @@ struct st_clean *st_tell_text(const struct st_turn *turn, const char *text)
 	return text != NULL ? st_redact_text(redactor_of(turn), text, strlen(text)) : NULL;
 }
 
-struct st_clean *st_tell_nothing(void)
+struct st_clean *st_tell_nothing(const struct st_turn *turn)
 {
-	struct st_clean_builder b = begin();
+	struct st_clean_builder b = begin(turn);
 	LITERAL("{}");
 	return st_clean_builder_finish(&b);
 }
@@ -70,9 +69,9 @@ static void add_amounts(struct st_clean_builder *b, const struct st_amounts *amo
 	st_clean_add_literal(b, "}");
 }
 
-struct st_clean *st_tell_submitted(const struct st_run *run)
+struct st_clean *st_tell_submitted(const struct st_turn *turn, const struct st_run *run)
 {
-	struct st_clean_builder b = begin();
+	struct st_clean_builder b = begin(turn);
 	LITERAL("{\"name\":");
 	st_clean_add_name(&b, run->def->name);
 	LITERAL(",\"kind\":");
@@ -85,9 +84,9 @@ struct st_clean *st_tell_submitted(const struct st_run *run)
 	return st_clean_builder_finish(&b);
 }
 
-struct st_clean *st_tell_started(const struct st_run *run, int step)
+struct st_clean *st_tell_started(const struct st_turn *turn, const struct st_run *run, int step)
 {
-	struct st_clean_builder b = begin();
+	struct st_clean_builder b = begin(turn);
 	LITERAL("{\"uses\":");
 	st_clean_add_name(&b, run->steps[step].kind->name);
 	if (run->def->steps[step].for_each != NULL) {
@@ -109,7 +108,7 @@ static void add_actor(struct st_clean_builder *b, const struct st_turn *turn)
 
 struct st_clean *st_tell_by(const struct st_turn *turn, const struct st_clean *reason)
 {
-	struct st_clean_builder b = begin();
+	struct st_clean_builder b = begin(turn);
 	LITERAL("{");
 	add_actor(&b, turn);
 	LITERAL(",\"reason\":");
@@ -118,9 +117,10 @@ struct st_clean *st_tell_by(const struct st_turn *turn, const struct st_clean *r
 	return st_clean_builder_finish(&b);
 }
 
-struct st_clean *st_tell_error(const char *code, const struct st_clean *error)
+struct st_clean *st_tell_error(const struct st_turn *turn, const char *code,
+			       const struct st_clean *error)
 {
-	struct st_clean_builder b = begin();
+	struct st_clean_builder b = begin(turn);
 	LITERAL("{\"code\":");
 	st_clean_add_name(&b, code[0] != '\0' ? code : "unknown");
 	LITERAL(",\"error\":");
@@ -129,9 +129,10 @@ struct st_clean *st_tell_error(const char *code, const struct st_clean *error)
 	return st_clean_builder_finish(&b);
 }
 
-struct st_clean *st_tell_held(const struct st_flight *flight, const struct st_clean *intent)
+struct st_clean *st_tell_held(const struct st_turn *turn, const struct st_flight *flight,
+			      const struct st_clean *intent)
 {
-	struct st_clean_builder b = begin();
+	struct st_clean_builder b = begin(turn);
 	LITERAL("{\"hold\":");
 	st_clean_add_id(&b, st_grant_hold(flight->grant), ST_ID_HOLD);
 	LITERAL(",\"attempt\":");
@@ -147,9 +148,10 @@ struct st_clean *st_tell_held(const struct st_flight *flight, const struct st_cl
 	return st_clean_builder_finish(&b);
 }
 
-struct st_clean *st_tell_sent(const struct st_flight *flight, int resends)
+struct st_clean *st_tell_sent(const struct st_turn *turn, const struct st_flight *flight,
+			      int resends)
 {
-	struct st_clean_builder b = begin();
+	struct st_clean_builder b = begin(turn);
 	LITERAL("{\"attempt\":");
 	st_clean_add_int(&b, st_grant_attempt(flight->grant));
 	if (resends > 0) {
@@ -160,9 +162,9 @@ struct st_clean *st_tell_sent(const struct st_flight *flight, int resends)
 	return st_clean_builder_finish(&b);
 }
 
-struct st_clean *st_tell_clamped(const struct st_clamp *clamp)
+struct st_clean *st_tell_clamped(const struct st_turn *turn, const struct st_clamp *clamp)
 {
-	struct st_clean_builder b = begin();
+	struct st_clean_builder b = begin(turn);
 	LITERAL("{\"what\":");
 	st_clean_add_name(&b, clamp->what);
 	LITERAL(",\"asked\":");
@@ -196,9 +198,9 @@ static void add_refusal(struct st_clean_builder *b, const struct st_refusal *r)
 	st_clean_add_literal(b, "}");
 }
 
-struct st_clean *st_tell_verdict(const struct st_verdict *verdict)
+struct st_clean *st_tell_verdict(const struct st_turn *turn, const struct st_verdict *verdict)
 {
-	struct st_clean_builder b = begin();
+	struct st_clean_builder b = begin(turn);
 	LITERAL("{\"allowed\":");
 	add_bool(&b, verdict->allowed);
 	LITERAL(",\"refused\":[");
@@ -226,9 +228,10 @@ static void add_hash(struct st_clean_builder *b, const uint8_t hash[ST_HASH_BYTE
 	st_clean_add_name(b, text);
 }
 
-struct st_clean *st_tell_halted(const struct st_halt *halt, const struct st_clean *intent)
+struct st_clean *st_tell_halted(const struct st_turn *turn, const struct st_halt *halt,
+				const struct st_clean *intent)
 {
-	struct st_clean_builder b = begin();
+	struct st_clean_builder b = begin(turn);
 	LITERAL("{\"halt\":");
 	st_clean_add_id(&b, halt->id, ST_ID_HALT);
 	LITERAL(",\"kind\":");
@@ -245,9 +248,9 @@ struct st_clean *st_tell_halted(const struct st_halt *halt, const struct st_clea
 	return st_clean_builder_finish(&b);
 }
 
-struct st_clean *st_tell_resumed(const char *why)
+struct st_clean *st_tell_resumed(const struct st_turn *turn, const char *why)
 {
-	struct st_clean_builder b = begin();
+	struct st_clean_builder b = begin(turn);
 	LITERAL("{\"after\":");
 	st_clean_add_name(&b, why);
 	LITERAL("}");
@@ -257,24 +260,22 @@ struct st_clean *st_tell_resumed(const char *why)
 struct st_clean *st_tell_retry(const struct st_turn *turn, const struct st_item *item,
 			       const struct st_clean *error)
 {
-	struct st_clean_builder b = begin();
+	struct st_clean_builder b = begin(turn);
 	char due[ST_TIME_TEXT_MAX];
 	const char *text = st_time_format(item->due, due);
 	LITERAL("{\"attempt\":");
 	st_clean_add_int(&b, item->attempt);
 	LITERAL(",\"due\":");
-	struct st_clean *when = st_redact_text(redactor_of(turn), text, strlen(text));
-	st_clean_add_clean(&b, when);
-	st_clean_free(when);
+	st_clean_add_text(&b, text, strlen(text));
 	LITERAL(",\"error\":");
 	add_clean_or_null(&b, error);
 	LITERAL("}");
 	return st_clean_builder_finish(&b);
 }
 
-struct st_clean *st_tell_skipped(const char *why)
+struct st_clean *st_tell_skipped(const struct st_turn *turn, const char *why)
 {
-	struct st_clean_builder b = begin();
+	struct st_clean_builder b = begin(turn);
 	LITERAL("{\"why\":");
 	st_clean_add_name(&b, why);
 	LITERAL("}");
@@ -284,7 +285,7 @@ struct st_clean *st_tell_skipped(const char *why)
 struct st_clean *st_tell_limits(const struct st_turn *turn, const struct st_amounts *limits,
 				const struct st_clean *reason)
 {
-	struct st_clean_builder b = begin();
+	struct st_clean_builder b = begin(turn);
 	bool first = true;
 	LITERAL("{\"limits\":{");
 	for (int m = 0; m < ST_METER_COUNT; m++) {
@@ -326,9 +327,9 @@ static void add_model_usage(struct st_clean_builder *b, const struct st_model_us
 	add_count(b, "reasoning_tokens", model->reasoning);
 }
 
-struct st_clean *st_tell_end(const struct st_end *end)
+struct st_clean *st_tell_end(const struct st_turn *turn, const struct st_end *end)
 {
-	struct st_clean_builder b = begin();
+	struct st_clean_builder b = begin(turn);
 	LITERAL("{\"by\":");
 	st_clean_add_name(&b, end->by);
 	if (!end->voided) {
@@ -359,10 +360,10 @@ struct st_clean *st_tell_end(const struct st_end *end)
 	return st_clean_builder_finish(&b);
 }
 
-struct st_clean *st_tell_external_id(const struct st_clean *kind, const struct st_clean *id,
-				     const struct st_clean *url)
+struct st_clean *st_tell_external_id(const struct st_turn *turn, const struct st_clean *kind,
+				     const struct st_clean *id, const struct st_clean *url)
 {
-	struct st_clean_builder b = begin();
+	struct st_clean_builder b = begin(turn);
 	LITERAL("{\"kind\":");
 	st_clean_add_clean(&b, kind);
 	LITERAL(",\"id\":");
@@ -375,7 +376,7 @@ struct st_clean *st_tell_external_id(const struct st_clean *kind, const struct s
 
 struct st_clean *st_tell_granted(const struct st_turn *turn, const struct st_granted *granted)
 {
-	struct st_clean_builder b = begin();
+	struct st_clean_builder b = begin(turn);
 	LITERAL("{\"halt\":");
 	st_clean_add_id(&b, granted->halt, ST_ID_HALT);
 	LITERAL(",");
@@ -405,7 +406,7 @@ struct st_clean *st_tell_granted(const struct st_turn *turn, const struct st_gra
 struct st_clean *st_tell_resolved(const struct st_turn *turn, bool happened,
 				  const struct st_clean *reason)
 {
-	struct st_clean_builder b = begin();
+	struct st_clean_builder b = begin(turn);
 	LITERAL("{\"happened\":");
 	add_bool(&b, happened);
 	LITERAL(",");
@@ -416,9 +417,9 @@ struct st_clean *st_tell_resolved(const struct st_turn *turn, bool happened,
 	return st_clean_builder_finish(&b);
 }
 
-struct st_clean *st_tell_run(const struct st_run *run)
+struct st_clean *st_tell_run(const struct st_turn *turn, const struct st_run *run)
 {
-	struct st_clean_builder b = begin();
+	struct st_clean_builder b = begin(turn);
 	LITERAL("{\"id\":");
 	st_clean_add_id(&b, run->id, ST_ID_RUN);
 	LITERAL(",\"name\":");

@@ -10,20 +10,24 @@
 struct st_clean *st_tell_text(const struct st_turn *turn, const char *text);
 
 /* All give a new object. Nothing is taken. */
-struct st_clean *st_tell_nothing(void);
-struct st_clean *st_tell_submitted(const struct st_run *run);
-struct st_clean *st_tell_started(const struct st_run *run, int step);
+struct st_clean *st_tell_nothing(const struct st_turn *turn);
+struct st_clean *st_tell_submitted(const struct st_turn *turn, const struct st_run *run);
+struct st_clean *st_tell_started(const struct st_turn *turn, const struct st_run *run, int step);
 struct st_clean *st_tell_by(const struct st_turn *turn, const struct st_clean *reason);
-struct st_clean *st_tell_error(const char *code, const struct st_clean *error);
-struct st_clean *st_tell_held(const struct st_flight *flight, const struct st_clean *intent);
-struct st_clean *st_tell_sent(const struct st_flight *flight, int resends);
-struct st_clean *st_tell_clamped(const struct st_clamp *clamp);
-struct st_clean *st_tell_verdict(const struct st_verdict *verdict);
-struct st_clean *st_tell_halted(const struct st_halt *halt, const struct st_clean *intent);
-struct st_clean *st_tell_resumed(const char *why);
+struct st_clean *st_tell_error(const struct st_turn *turn, const char *code,
+			       const struct st_clean *error);
+struct st_clean *st_tell_held(const struct st_turn *turn, const struct st_flight *flight,
+			      const struct st_clean *intent);
+struct st_clean *st_tell_sent(const struct st_turn *turn, const struct st_flight *flight,
+			      int resends);
+struct st_clean *st_tell_clamped(const struct st_turn *turn, const struct st_clamp *clamp);
+struct st_clean *st_tell_verdict(const struct st_turn *turn, const struct st_verdict *verdict);
+struct st_clean *st_tell_halted(const struct st_turn *turn, const struct st_halt *halt,
+				const struct st_clean *intent);
+struct st_clean *st_tell_resumed(const struct st_turn *turn, const char *why);
 struct st_clean *st_tell_retry(const struct st_turn *turn, const struct st_item *item,
 			       const struct st_clean *error);
-struct st_clean *st_tell_skipped(const char *why);
+struct st_clean *st_tell_skipped(const struct st_turn *turn, const char *why);
 struct st_clean *st_tell_limits(const struct st_turn *turn, const struct st_amounts *limits,
 				const struct st_clean *reason);
 
@@ -40,9 +44,9 @@ struct st_end {
 	int64_t first_byte_ms;
 	int status;
 };
-struct st_clean *st_tell_end(const struct st_end *end);
-struct st_clean *st_tell_external_id(const struct st_clean *kind, const struct st_clean *id,
-				     const struct st_clean *url);
+struct st_clean *st_tell_end(const struct st_turn *turn, const struct st_end *end);
+struct st_clean *st_tell_external_id(const struct st_turn *turn, const struct st_clean *kind,
+				     const struct st_clean *id, const struct st_clean *url);
 
 struct st_granted {
 	struct st_id halt;
@@ -57,6 +61,6 @@ struct st_clean *st_tell_resolved(const struct st_turn *turn, bool happened,
 				  const struct st_clean *reason);
 
 /* The answer to a mutation: {"id":"r_…","state":…,…}. */
-struct st_clean *st_tell_run(const struct st_run *run);
+struct st_clean *st_tell_run(const struct st_turn *turn, const struct st_run *run);
 
 #endif

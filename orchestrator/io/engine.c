@@ -56,7 +56,7 @@ void st_engine_step(struct st_engine *engine, struct st_event *event)
 	st_clock_random(event->random);
 	engine->counts.events++;
 	st_core_step(engine->core, event, &engine->open.update);
-	if (engine->open.update.rows.n >= BATCH_ROWS && !engine->writing) {
+	if (engine->open.update.rows.n >= BATCH_ROWS && !engine->writing && !engine->loading) {
 		seal_batch(engine);
 	}
 	wake(engine);
@@ -249,6 +249,7 @@ static void on_loaded(void *arg, int err, struct st_rows *rows)
 	struct st_engine *engine = load->engine;
 	struct st_pending *pending = load->first;
 	end_load(load);
+	engine->loading = true; /* no flush before the event is in: it would park the run again */
 	if (err == ST_OK && !engine->failed) {
 		struct st_event event = {.type = ST_EVENT_LOAD, .load = {.rows = rows}};
 		st_engine_step(engine, &event);
@@ -265,6 +266,7 @@ static void on_loaded(void *arg, int err, struct st_rows *rows)
 		st_free(pending);
 		pending = next;
 	}
+	engine->loading = false;
 	st_rows_fini(rows);
 }
 

@@ -50,6 +50,7 @@ struct st_engine {
 	struct st_batch sealed;
 	bool writing;
 	bool failed;
+	bool loading; /* a run was loaded and the events that wait for it are coming in */
 	int64_t grace_ms;
 	uv_check_t check; /* runs after the loop has taken all ready events */
 	uv_idle_t idle;	  /* keeps the loop from sleeping while `open` holds something */

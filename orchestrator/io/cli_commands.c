@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one table of commands: parser, help, manual and completions come out of it. */
+#include <stddef.h>
+
+#include "orchestrator/io/cli.h"
+
+const struct st_option st_common_options[] = {
+    {"json", NULL, "print JSON for scripts", NULL, 0},
+    {"help", NULL, "explain this command", NULL, 0},
+    {NULL, NULL, NULL, NULL, 0},
+};
+
+#define STORE_OPTION                                                                               \
+	{                                                                                          \
+		"store", "URI", "the store (sqlite:PATH)", "STINT_STORE", 0                        \
+	}
+#define CONFIG_OPTION                                                                              \
+	{                                                                                          \
+		"config", "FILE", "the operator's config", "STINT_CONFIG", 0                       \
+	}
+#define END                                                                                        \
+	{                                                                                          \
+		NULL, NULL, NULL, NULL, 0                                                          \
+	}
+
+static const struct st_option init_options[] = {STORE_OPTION, END};
+
+const struct st_command st_commands[] = {
+    {"init", "[--store URI]", "make an empty store and its first admin token",
+     "Prints {\"store\":…,\"token\":…} once; the token is not stored, only its hash. Refuses when "
+     "something is there already.",
+     "stint init --store sqlite:stint.db", 0, 0, init_options, st_cli_init},
+    {NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL},
+};

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How does somebody prove who they are? */
+#ifndef ST_ORCHESTRATOR_IO_TOKEN_H
+#define ST_ORCHESTRATOR_IO_TOKEN_H
+
+#include "schemas/event.h"
+#include "schemas/row.h"
+
+/* "stint_" and 43 characters of base64url: 256 random bits. */
+#define ST_TOKEN_TEXT_MAX 64
+
+/* Makes a token for this name, role and tenant. What is stored is BLAKE2b-256 of its text: it is
+ * too random to be guessed, so a slow hash would add nothing. */
+void st_token_make(const struct st_actor *actor, st_time now, struct st_row_token *row,
+		   char text[ST_TOKEN_TEXT_MAX]);
+void st_token_hash(const char *text, uint8_t out[ST_HASH_BYTES]);
+
+#endif
