@@ -14,6 +14,10 @@ struct st_schemas;
 struct st_schemas *st_schemas_new(void);
 void st_schemas_free(struct st_schemas *schemas);
 
+enum st_schemas_text { ST_SCHEMAS_RUN, ST_SCHEMAS_CONFIG };
+/* The schema as it stands in the tree, for whoever wants to see it. Not NUL-ended. */
+const char *st_schemas_text(enum st_schemas_text which, size_t *len);
+
 /* Does the document follow run.schema.json or config.schema.json? 0, or ST_ERR_INVALID with the
  * pointer of the value and what was expected. */
 int st_schemas_check_run(const struct st_schemas *schemas, const json_t *doc, struct st_diag *diag);
