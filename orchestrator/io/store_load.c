@@ -334,8 +334,8 @@ static int load_parts(struct st_store_writer *writer, const struct st_row_run *r
 /* Halted runs stay on disk until somebody decides, unless a call of theirs was
  * in flight. */
 static const char live_sql[] =
-    RUN_COLUMNS "WHERE state IN ('queued', 'running') OR no IN "
-		"(SELECT run_no FROM call WHERE state IN ('held', 'sent', 'in_doubt')) ORDER BY no";
+    RUN_COLUMNS "WHERE (ended_at IS NULL AND state IN ('queued', 'running')) OR no IN "
+		"(SELECT run_no FROM call WHERE ended_at IS NULL) ORDER BY no";
 static const char one_sql[] = RUN_COLUMNS "WHERE id = ?1";
 
 int st_store_load(struct st_store_writer *writer, const struct st_id *run, struct st_rows *out,
