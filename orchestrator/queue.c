@@ -144,6 +144,9 @@ void st_queue_pump(struct st_core *core)
 		free_slots += (size_t)(config->jobs_max - (int64_t)core->n_jobs);
 	}
 	size_t n = core->waiting.n < free_slots ? core->waiting.n : free_slots;
+	if (n == 0) {
+		return;
+	}
 	for (size_t i = 0; i < n; i++) {
 		struct st_run *run = core->waiting.of[i];
 		run->queued = false;

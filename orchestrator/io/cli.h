@@ -69,8 +69,8 @@ struct st_cli {
 /* The (last) value of an option, or its environment variable's, or NULL. */
 const char *st_cli_get(const struct st_cli *cli, const char *name);
 bool st_cli_has(const struct st_cli *cli, const char *name);
-/* The i-th value of a repeated option, or NULL. */
-const char *st_cli_nth(const struct st_cli *cli, const char *name, size_t i);
+/* The n-th value of a repeated option, counted from 0, or NULL. */
+const char *st_cli_nth(const struct st_cli *cli, const char *name, size_t n);
 /* Says what is wrong on stderr ("stint: …" or problem JSON with --json) and gives the exit code
  * that fits the failure. */
 int st_cli_fail(const struct st_cli *cli, const struct st_diag *diag);
