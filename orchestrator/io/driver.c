@@ -267,7 +267,7 @@ void st_driver_call(struct st_driver *driver, struct st_effect_call *effect)
 		return;
 	case ST_VIA_TIMER:
 	case ST_VIA_PERSON:
-		assert(!"the core keeps these to itself");
+		assert(false && "the core keeps these to itself");
 	}
 }
 
