@@ -18,6 +18,7 @@ BANNED = (
     (re.compile(r"^(?:<{7} |>{7} |={7}$)", re.MULTILINE), "a merge conflict"),
     (re.compile(r"[ \t]+$", re.MULTILINE), "white space at the end of the line"),
     (re.compile(r"\r"), "a carriage return"),
+    (re.compile(r"\bassert\(!" r'"'), 'clang refuses it: assert(false && "why")'),
 )
 # Kept byte for byte: recorded traffic, fuzz inputs, foreign text, files that are not ours.
 UNTOUCHED = re.compile(r"^(?:LICENSE$|tests/fuzz/corpus/|tests/e2e/data/|tests/data/"

@@ -99,6 +99,7 @@ WORDS = {
     "schemas/plant_licence.c": ("int st_a;\n", "the licence line is missing"),
     "schemas/plant_space.c": (SPDX + "int st_a; \n", "white space at the end"),
     "schemas/plant_slashes.c": (SPDX + "// int st_a;\n", "comments are"),
+    "schemas/plant_assert.c": (SPDX + "void st_f(void)\n{\n\tassert(!" '"why");\n}\n', "clang refuses it"),
     "schemas/plant_end.c": (SPDX + "int st_a;", "does not end with a new line"),
     "docs/plant_merge.md": ("<<<<" "<<< HEAD\n", "a merge conflict"),
 }
