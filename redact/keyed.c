@@ -65,7 +65,8 @@ static void name_trim(struct keyed *k)
 	k->look.flag = dashes == 2 && (before == '\0' || strchr(" \t\"'`[(\n", before) != NULL);
 }
 
-static void name_gather(struct keyed *k, size_t at)
+/* False when the name is only the end of one. */
+static bool name_gather(struct keyed *k, size_t at)
 {
 	k->name = at;
 	while (at - k->name < NAME_BACK_MAX && st_char_is_ident(byte_before(k, k->name)))
@@ -73,7 +74,9 @@ static void name_gather(struct keyed *k, size_t at)
 	k->name_end = at;
 	while (k->name_end - k->name < NAME_MAX && st_char_is_ident(byte_at(k, k->name_end)))
 		k->name_end++;
+	bool glued = st_place_is_after_marker(k->place, k->name);
 	name_trim(k);
+	return !glued;
 }
 
 /* "API key", "secret access key": the words before "key" belong to the name. */
@@ -201,6 +204,8 @@ static bool bare_ends(const struct keyed *k, size_t at)
 		return k->xml || (at > k->value && byte_at(k, at + 1) == '/');
 	if (c == '\\')
 		return escape_begins(k, at);
+	if (c == '[')
+		return st_redact_marker_len(k->data + at, k->line_end - at) > 0;
 	if (c == '%' && k->percent)
 		return byte_at(k, at + 1) == '2' && byte_at(k, at + 2) == '6';
 	if (c == '&') {
@@ -309,6 +314,14 @@ static void word_delimit(struct keyed *k)
 	k->value_end = at;
 }
 
+static bool has_marker(const char *value, size_t len)
+{
+	for (size_t i = 0; i < len && i < LOOK_MAX; i++)
+		if (value[i] == '[' && st_redact_marker_len(value + i, len - i) > 0)
+			return true;
+	return false;
+}
+
 /* Everything that can say no looks at LOOK_MAX bytes at most. */
 static bool header_is_secret(struct keyed *k)
 {
@@ -324,7 +337,8 @@ static bool header_is_secret(struct keyed *k)
 		slashes++;
 	if (k->look.quoted)
 		k->value += quote;
-	if (cookie && memchr(k->data + k->value, '=', look_end(k) - k->value) == NULL)
+	size_t text = k->value;
+	if (cookie && memchr(k->data + text, '=', look_end(k) - k->value) == NULL)
 		return false;
 	if ((!cookie && !scheme_skip(k, &one)) ||
 	    st_value_is_code_start(k->data + k->value, k->line_end - k->value, true))
@@ -337,8 +351,9 @@ static bool header_is_secret(struct keyed *k)
 		line_delimit(k);
 	size_t len = k->value_end - k->value;
 	return len >= 4 && !st_value_is_placeholder(k->data + k->value, len) &&
-	       (cookie || len >= 16 ||
-		st_value_is_secret(ST_KEYNAME_TOKEN, k->data + k->value, len, k->look));
+	       (cookie || k->value > text ||
+		(!has_marker(k->data + k->value, len) &&
+		 st_value_is_secret(ST_KEYNAME_PASSWORD, k->data + k->value, len, k->look)));
 }
 
 /* A bare value that is longer than LOOK_MAX is no placeholder or name: it is not looked at again.
@@ -354,6 +369,9 @@ static bool value_is_secret(struct keyed *k)
 	value_delimit(k);
 	bool cut = k->value_end == k->line_end && k->line_end < line_end;
 	k->line_end = line_end;
+	/* Had this been a secret as a whole, no marker would stand in it. */
+	if (!k->look.quoted && byte_at(k, k->value_end) == '[')
+		return false;
 	if (!cut)
 		return st_value_is_secret(k->key, k->data + k->value, k->value_end - k->value,
 					  k->look);
@@ -369,10 +387,10 @@ bool st_keyed_match(struct st_place *place, size_t at, struct st_find *find)
 		at++;
 	struct keyed k = {
 	    .place = place, .data = place->data, .line_end = st_place_line_end(place, at)};
-	name_gather(&k, at);
+	bool whole = name_gather(&k, at);
 	find->next = k.name_end > at ? k.name_end : at + 1;
 	name_widen(&k);
-	if (k.name >= k.name_end || !separator_find(&k))
+	if (!whole || k.name >= k.name_end || !separator_find(&k))
 		return false;
 	k.key = st_keyname_judge(k.data + k.name, k.name_end - k.name);
 	if (k.key == ST_KEYNAME_PLAIN)
@@ -443,7 +461,10 @@ bool st_keyed_match_url(struct st_place *place, size_t at, struct st_find *find)
 	size_t end = userinfo_end(place, from, line_end);
 	if (end == 0)
 		return false;
-	const char *colon = memchr(place->data + from, ':', end - from);
+	size_t marker = st_redact_marker_len(place->data + from, end - from);
+	if (from + marker == end)
+		return false;
+	const char *colon = memchr(place->data + from + marker, ':', end - from - marker);
 	size_t value = colon != NULL ? (size_t)(colon - place->data) + 1 : from;
 	size_t len = end - value;
 	if (len == 0 || st_value_is_placeholder(place->data + value, len))

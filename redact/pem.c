@@ -131,8 +131,10 @@ static bool body_line(struct st_pem *pem, const char *data, size_t at, size_t en
 		*field = at;
 		return true;
 	}
+	/* A log line: time, level, and then the key's. */
 	*field = from;
-	return end - from >= FIELD_MIN && base64_line_take(pem, end - from);
+	return end - from >= FIELD_MIN && st_char_is_space(data[from - 1]) &&
+	       base64_line_take(pem, end - from);
 }
 
 bool st_pem_match_line(struct st_pem *pem, struct st_place *place, size_t at, struct st_find *find)

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "redact/redact.h"
+
 void st_place_init(struct st_place *place, const char *data, size_t begin, size_t end)
 {
 	memset(place, 0, sizeof *place);
@@ -59,9 +61,25 @@ static bool escape_ends(const char *text, size_t len)
 	return i > 0 && text[i - 1] == '[';
 }
 
+/* What a marker stands for went on in what follows, or this would have been found before it. */
+bool st_place_is_after_marker(const struct st_place *place, size_t at)
+{
+	const char *text = place->data + place->begin;
+	size_t len = at - place->begin;
+	if (len == 0 || text[len - 1] != ']')
+		return false;
+	for (size_t n = 2; n <= ST_REDACT_MARKER_MAX && n <= len; n++)
+		if (text[len - n] == '[')
+			return st_redact_marker_len(text + len - n, n) == n;
+	return false;
+}
+
 bool st_place_is_word_start(const struct st_place *place, size_t at)
 {
-	if (at == place->begin || !st_char_is_alnum(place->data[at - 1]))
+	if (at == place->begin)
 		return true;
-	return escape_ends(place->data + place->begin, at - place->begin);
+	const char *text = place->data + place->begin;
+	if (!st_char_is_alnum(place->data[at - 1]))
+		return !st_place_is_after_marker(place, at);
+	return escape_ends(text, at - place->begin);
 }

@@ -33,6 +33,9 @@ size_t st_place_run_end(struct st_place *place, enum st_alphabet alphabet, size_
 /* Whether a word may begin at `at`: no letter or digit before it, or one that ends an escape. */
 bool st_place_is_word_start(const struct st_place *place, size_t at);
 
+/* Whether one of our markers ends there: what follows was part of a longer word once. */
+bool st_place_is_after_marker(const struct st_place *place, size_t at);
+
 /* What a rule found: replace [start, end) and go on at next. */
 struct st_find {
 	size_t start;

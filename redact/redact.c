@@ -11,8 +11,6 @@
 #include "redact/tree.h"
 #include "schemas/mem.h"
 
-#define MARKER_BEGIN "[redacted:"
-#define MARKER_MAX 128
 #define WORD_SECRET_MIN 8 /* bytes of a secret of lower-case letters only */
 
 /* Values that are in too many harmless texts to be hidden. */
@@ -200,17 +198,18 @@ struct st_clean *st_redact_json(const struct st_redactor *redactor, const json_t
 
 void st_redact_marker(struct st_buf *buf, const char *rule)
 {
-	st_buf_add_text(buf, MARKER_BEGIN);
+	st_buf_add_text(buf, ST_REDACT_MARKER_BEGIN);
 	st_buf_add_text(buf, rule);
 	st_buf_add_char(buf, ']');
 }
 
 size_t st_redact_marker_len(const char *text, size_t len)
 {
-	size_t at = sizeof MARKER_BEGIN - 1;
-	if (len <= at || memcmp(text, MARKER_BEGIN, at) != 0)
+	size_t at = sizeof ST_REDACT_MARKER_BEGIN - 1;
+	if (len <= at || memcmp(text, ST_REDACT_MARKER_BEGIN, at) != 0)
 		return 0;
-	while (at < len && at < MARKER_MAX && (st_char_is_ident(text[at]) || text[at] == ':'))
+	while (at < len && at < ST_REDACT_MARKER_MAX - 1 &&
+	       (st_char_is_ident(text[at]) || text[at] == ':'))
 		at++;
-	return at < len && text[at] == ']' && at > sizeof MARKER_BEGIN - 1 ? at + 1 : 0;
+	return at < len && text[at] == ']' && at > sizeof ST_REDACT_MARKER_BEGIN - 1 ? at + 1 : 0;
 }

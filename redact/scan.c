@@ -105,33 +105,16 @@ static size_t anchors_ask(struct st_scan *scan, struct st_place *place, size_t a
 		struct st_find find = {0};
 		if (marker > 0 || (key && at < *key_end))
 			continue;
-		if (anchor_ask(scan, anchor, place, at, &find)) {
+		bool found = anchor_ask(scan, anchor, place, at, &find);
+		if (found)
 			find_add(scan, &find);
-			if (find.next > next)
-				next = find.next;
-		} else if (key) {
+		/* A name or a user before what was found may hold a token itself. */
+		if (key || (found && anchor->kind == ST_ANCHOR_URL))
 			*key_end = find.next;
-		}
+		else if (found && find.next > next)
+			next = find.next;
 	}
 	return next;
-}
-
-/* Goes over the lines of a private key; returns where ordinary text begins again. */
-static size_t pem_run(struct st_scan *scan, struct st_place *place, size_t at)
-{
-	while (scan->pem.inside && at < place->end) {
-		struct st_find find;
-		if (st_pem_match_line(&scan->pem, place, at, &find))
-			find_add(scan, &find);
-		at = find.next;
-	}
-	return at;
-}
-
-static size_t pem_enter(struct st_scan *scan, struct st_place *place, size_t at)
-{
-	size_t line_end = st_place_line_end(place, at);
-	return pem_run(scan, place, line_end < place->end ? line_end + 1 : line_end);
 }
 
 static bool carry_ends(const struct st_carry *carry, char c)
@@ -158,22 +141,62 @@ static void carry_run(struct st_scan *scan, const char *data, size_t end)
 		carry->rule = NULL;
 }
 
+/* Asks all rules about a place, up to its end or to where a private key's lines begin. */
+static size_t rules_run(struct st_scan *scan, struct st_place *place, size_t at)
+{
+	size_t key_end = at;
+	while (at < place->end && !scan->pem.inside) {
+		uint16_t first;
+		at = st_anchors_next(scan->redactor->anchors, place->data, at, place->end, &first);
+		if (at < place->end)
+			at = anchors_ask(scan, place, at, first, &key_end);
+	}
+	return at;
+}
+
+/* What stands before a private key's line, a log's time or a label, is text like any other. */
+static void prefix_run(struct st_scan *scan, const struct st_place *place, size_t begin, size_t end)
+{
+	struct st_pem pem = scan->pem;
+	struct st_place prefix;
+	scan->pem.inside = false;
+	st_place_init(&prefix, place->data, begin, end);
+	(void)rules_run(scan, &prefix, begin);
+	scan->pem = pem;
+}
+
+/* Goes over the lines of a private key; returns where ordinary text begins again. */
+static size_t pem_run(struct st_scan *scan, struct st_place *place, size_t at)
+{
+	while (scan->pem.inside && at < place->end) {
+		struct st_find find;
+		if (st_pem_match_line(&scan->pem, place, at, &find)) {
+			if (find.start > at)
+				prefix_run(scan, place, at, find.start);
+			find_add(scan, &find);
+		}
+		at = find.next;
+	}
+	return at;
+}
+
 /* Asks all rules about data[begin, end). */
 static void unit_run(struct st_scan *scan, const char *data, size_t begin, size_t end)
 {
 	struct st_place place;
 	st_place_init(&place, data, begin, end);
 	carry_run(scan, data, end);
-	size_t key_end = begin;
-	size_t at = pem_run(scan, &place, begin);
-	while (at < end) {
-		uint16_t first;
-		at = st_anchors_next(scan->redactor->anchors, data, at, end, &first);
-		if (at >= end)
+	size_t at = begin;
+	for (;;) {
+		at = pem_run(scan, &place, at);
+		at = rules_run(scan, &place, at);
+		if (!scan->pem.inside)
 			break;
-		at = anchors_ask(scan, &place, at, first, &key_end);
-		if (scan->pem.inside)
-			at = pem_enter(scan, &place, at < end ? at : end);
+		/* The line that began the block is done; its lines begin in the next. */
+		size_t line_end = st_place_line_end(&place, at);
+		at = line_end < end ? line_end + 1 : line_end;
+		if (at == end)
+			break;
 	}
 }
 
@@ -326,30 +349,63 @@ void st_scan_advance(struct st_scan *scan, const char *data, size_t len, bool fi
 	emit(scan, data, final ? len : frontier_find(scan), false, out);
 }
 
+static void copy_init(const struct st_scan *scan, struct st_scan *copy)
+{
+	st_scan_init(copy, scan->redactor);
+	copy->pem = scan->pem;
+	copy->carry = scan->carry;
+	copy->unit_at = scan->unit_at;
+	copy->tail_at = scan->tail_at;
+	copy->out_at = scan->out_at;
+}
+
+/* Where a secret begins that is none yet but would be one if the line went on, or len. */
+static size_t budding_start(const struct st_scan *scan, const char *data, size_t len)
+{
+	static const char MORE[] = "Zq9=x7K2mW4vB8nT1pL5";
+	struct st_buf longer = {0};
+	struct st_scan copy;
+	size_t start = len;
+	st_buf_add(&longer, data, len);
+	st_buf_add_text(&longer, MORE);
+	copy_init(scan, &copy);
+	unit_run(&copy, longer.data, scan->unit_at, longer.len);
+	for (struct st_span *span; (span = st_spans_first(&copy.shape)) != NULL;) {
+		if (span->end > len && span->start < start)
+			start = span->start;
+		st_spans_drop_first(&copy.shape);
+	}
+	st_scan_fini(&copy);
+	st_buf_fini(&longer);
+	return start;
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
 void st_scan_peek(struct st_scan *scan, const char *data, size_t len, struct st_buf *out)
 {
-	size_t word = len;
-	while (word > scan->unit_at && !st_char_is_space(data[word - 1]))
-		word--;
-	size_t exact = scan->exact_at;
+	size_t until = len;
+	while (until > scan->unit_at && !st_char_is_space(data[until - 1]))
+		until--;
 	if (scan->redactor->exact != NULL)
-		exact -= st_automaton_held(scan->redactor->exact, scan->exact_state);
-	size_t until = word < exact ? word : exact;
-	if (scan->tail_at < scan->unit_at || until <= scan->out_at || scan->unit_at == len)
+		until = least(until, scan->exact_at - st_automaton_held(scan->redactor->exact,
+									scan->exact_state));
+	if (scan->tail_at < scan->unit_at || until <= scan->out_at)
+		return;
+	until = least(until, budding_start(scan, data, len));
+	if (until <= scan->out_at)
 		return;
 	/* The line is judged on a copy, because it will be judged again when it is complete. */
 	struct st_scan copy;
-	st_scan_init(&copy, scan->redactor);
-	copy.pem = scan->pem;
-	copy.carry = scan->carry;
-	copy.tail_at = scan->tail_at;
-	copy.out_at = scan->out_at;
+	copy_init(scan, &copy);
 	st_spans_copy(&copy.exact, &scan->exact);
 	unit_run(&copy, data, scan->unit_at, len);
 	struct st_span group;
 	while (group_take(&copy, &group) && group.start < until) {
-		if (group.end > until)
-			group.end = until;
+		group.end = least(group.end, until);
 		piece_add(&copy, data, &group, out);
 	}
 	if (copy.out_at < until)

@@ -33,7 +33,7 @@ static void room_make(struct st_spans *spans)
 void st_span_merge(struct st_span *into, const struct st_span *other)
 {
 	bool better = into->rule == NULL || other->declared > into->declared ||
-		      (other->declared == into->declared && other->rule_at < into->rule_at);
+		      (other->declared == into->declared && other->rule_at <= into->rule_at);
 	if (better && other->rule != NULL) {
 		into->rule = other->rule;
 		into->rule_at = other->rule_at;

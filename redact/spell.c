@@ -218,6 +218,8 @@ size_t st_spell(enum st_spelling spelling, const uint8_t *bytes, size_t len, uin
 		return spell_twice(ST_SPELLING_JSON, bytes, len, out);
 	case ST_SPELLING_JSON_ASCII_TWICE:
 		return spell_twice(ST_SPELLING_JSON_ASCII, bytes, len, out);
+	case ST_SPELLING_JSON_ASCII_UPPER_TWICE:
+		return spell_twice(ST_SPELLING_JSON_ASCII_UPPER, bytes, len, out);
 	case ST_SPELLING_HTML:
 	case ST_SPELLING_HTML_NUMERIC:
 	case ST_SPELLING_SHELL:

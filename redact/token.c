@@ -230,7 +230,10 @@ bool st_token_match_telegram(struct st_place *place, size_t colon, struct st_fin
 	while (start > place->begin && colon - start < 11 &&
 	       st_char_is_digit(place->data[start - 1]))
 		start--;
-	if (colon - start < 8 || colon - start > 10 || !st_place_is_word_start(place, start))
+	/* In an address it is "/bot<token>/". */
+	bool bot = start - place->begin >= 3 && memcmp(place->data + start - 3, "bot", 3) == 0;
+	if (colon - start < 8 || colon - start > 10 ||
+	    !(bot || st_place_is_word_start(place, start)))
 		return false;
 	size_t end = st_place_run_end(place, URL64, colon + 1);
 	if (end - colon - 1 < 33 || end - colon - 1 > 37 ||

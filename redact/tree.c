@@ -157,6 +157,15 @@ static void key_add(struct st_tree *tree, const char *key, unsigned *changed_n)
 	st_buf_fini(&fixed);
 }
 
+/* What a marker in a key replaced was judged when it was whole. */
+static enum st_keyname key_judge(const char *key)
+{
+	const char *marker = strstr(key, ST_REDACT_MARKER_BEGIN);
+	if (marker != NULL && st_redact_marker_len(marker, strlen(marker)) > 0)
+		return ST_KEYNAME_PLAIN;
+	return st_keyname_judge(key, strlen(key));
+}
+
 static void object_add(struct st_tree *tree, const json_t *object, enum st_keyname outer)
 {
 	enum st_keyname pair = pair_key(object);
@@ -168,7 +177,7 @@ static void object_add(struct st_tree *tree, const json_t *object, enum st_keyna
 		st_buf_add_char(tree->out, '{');
 	while (at != NULL) {
 		const char *key = json_object_iter_key(at);
-		enum st_keyname judged = st_keyname_judge(key, strlen(key));
+		enum st_keyname judged = key_judge(key);
 		if (judged == ST_KEYNAME_PLAIN && strcmp(key, "value") == 0)
 			judged = pair;
 		if (judged == ST_KEYNAME_PLAIN)

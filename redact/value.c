@@ -95,6 +95,12 @@ static bool is_reference(const char *value, size_t len)
 	       all_in(value + 1, len - 2, ST_ALPHABET_WORD);
 }
 
+/* "<your token>"; what stood in it may be a marker by now. */
+static bool is_angled(const char *value)
+{
+	return value[0] == '<' && (st_char_is_alpha(value[1]) || value[1] == '[');
+}
+
 bool st_value_is_placeholder(const char *value, size_t len)
 {
 	if (len < 2)
@@ -103,7 +109,7 @@ bool st_value_is_placeholder(const char *value, size_t len)
 	    all_same(value, len))
 		return true;
 	char first = value[0], last = value[len - 1];
-	if (first == '<' && (last == '>' || st_char_is_alpha(value[1])))
+	if (is_angled(value) || (first == '<' && last == '>'))
 		return true;
 	if ((first == '[' && last == ']') || (first == '(' && last == ')'))
 		return all_letters(value + 1, len - 2);
@@ -184,11 +190,17 @@ bool st_value_is_code_start(const char *value, size_t len, bool spaced)
 		len = CHAIN_LOOK_MAX;
 	size_t chain = chain_len(value, len, &joined);
 	if (chain == 0 || chain == len)
-		return len >= 2 && ((value[0] == '<' && st_char_is_alpha(value[1])) ||
+		return len >= 2 && (is_angled(value) ||
 				    (value[0] == '$' && (value[1] == '{' || value[1] == '(')) ||
 				    (value[0] == '{' && value[1] == '{'));
 	char next = value[chain];
-	return next == '(' || (spaced && (next == '[' || next == '<'));
+	return next == '(' || (next == '[' && (spaced || joined)) || (next == '<' && spaced);
+}
+
+/* "password=" behind "token: ": another key, whose value is looked at by itself. */
+static bool is_key(const char *value, size_t len)
+{
+	return (value[len - 1] == '=' || value[len - 1] == ':') && all_letters(value, len - 1);
 }
 
 static bool is_path_or_url(const char *value, size_t len)
@@ -228,6 +240,8 @@ bool st_value_is_secret(enum st_keyname key, const char *value, size_t len,
 		return false;
 	if (look.quoted)
 		return true;
+	if (is_key(value, len))
+		return false;
 	if (look.flag)
 		return value[0] != '-' && !all_letters(value, len);
 	if (look.followed && all_letters(value, len))
