@@ -69,14 +69,14 @@ static bool eval_params(struct try *try)
 {
 	struct st_diag diag = {0};
 	if (json_object_size(try->def->with) == 0) {
-		try->params = json_object();
-	} else {
-		const struct st_expr_scope scope =
-		    st_run_expr_scope(try->run, try->step, try->item);
-		if (st_template_eval(try->def->with, &scope, &try->params, &diag) != ST_OK) {
-			fail_try(try, "definition.expression", &diag);
-			return false;
-		}
+		try->params = json_incref((json_t *)(uintptr_t)try->def->with);
+		try->display = json_incref(try->params);
+		return true;
+	}
+	const struct st_expr_scope scope = st_run_expr_scope(try->run, try->step, try->item);
+	if (st_template_eval(try->def->with, &scope, &try->params, &diag) != ST_OK) {
+		fail_try(try, "definition.expression", &diag);
+		return false;
 	}
 	try->display = st_template_display(try->params);
 	return true;
@@ -84,7 +84,9 @@ static bool eval_params(struct try *try)
 
 static void hash_params(struct try *try)
 {
-	st_autofree char *canonical = st_json_canonical(try->display);
+	bool empty = json_object_size(try->display) == 0;
+	st_autofree char *made = empty ? NULL : st_json_canonical(try->display);
+	const char *canonical = empty ? "{}" : made;
 	crypto_generichash_state state;
 	(void)crypto_generichash_init(&state, NULL, 0, ST_HASH_BYTES);
 	(void)crypto_generichash_update(&state, (const uint8_t *)try->kind->name,
@@ -136,7 +138,9 @@ static void sleep_for(struct try *try)
 	st_item_move(try->turn, try->run, try->item, ST_ITEM_SLEEPING);
 }
 
-static void add_hold_rows(const struct try *try, const struct st_flight *flight)
+/* Takes the intent. */
+static void add_hold_rows(const struct try *try, const struct st_flight *flight,
+			  struct st_clean *intent)
 {
 	struct st_rows *rows = &try->turn->update->rows;
 	const struct st_grant *grant = flight->grant;
@@ -161,8 +165,10 @@ static void add_hold_rows(const struct try *try, const struct st_flight *flight)
 		       flight->counting ? "model.count" : try->kind->name);
 	call->idempotence = (int)flight->idempotence;
 	memcpy(call->params_hash, try->hash, sizeof call->params_hash);
-	call->params = st_redact_json(try->turn->core->options.redactor, try->display);
-	call->intent = st_tell_text(try->turn, try->plan.intent);
+	call->params = json_object_size(try->display) == 0
+			   ? st_tell_nothing(try->turn)
+			   : st_redact_json(try->turn->core->options.redactor, try->display);
+	call->intent = intent;
 	call->at = flight->since;
 	call->state = flight->state;
 	call->ended_at = ST_TIME_NONE;
@@ -199,15 +205,14 @@ static void take_off(struct try *try, struct st_grant *grant, bool counting)
 	struct st_about what = about(try);
 	what.call = st_grant_call(grant);
 	flight->state = ST_HOLD_SENT;
-	add_hold_rows(try, flight);
+	struct st_clean *intent = st_tell_text(try->turn, try->plan.intent);
+	add_hold_rows(try, flight, intent);
 	if (try->plan.clamp.what[0] != '\0' && !counting) {
 		st_run_emit(try->turn, try->run, "call.clamped", what,
 			    st_tell_clamped(try->turn, &try->plan.clamp));
 	}
-	struct st_clean *intent = st_tell_text(try->turn, try->plan.intent);
 	st_run_emit(try->turn, try->run, "call.held", what,
 		    st_tell_held(try->turn, flight, intent));
-	st_clean_free(intent);
 	if (try->kind->via != ST_VIA_NOTHING) {
 		st_run_emit(try->turn, try->run, "call.sent", what,
 			    st_tell_sent(try->turn, flight, 0));
@@ -223,8 +228,9 @@ static void count_first(struct try *try)
 	struct st_verdict verdict;
 	const struct st_chain chain = st_run_chain(try->run, try->step);
 	const struct st_amounts nothing = {{0}};
-	const struct st_claim claim = {
-	    .call = st_id_next(&try->turn->ids), .hold = st_id_next(&try->turn->ids), .attempt = 1};
+	struct st_claim claim = {.attempt = 1};
+	claim.call = st_id_next(&try->turn->ids);
+	claim.hold = st_id_next(&try->turn->ids);
 	struct st_grant *grant = st_grant_make(&chain, &nothing, &claim, &verdict);
 	assert(grant != NULL);
 	try->item->counted = true;
@@ -240,8 +246,8 @@ static void hold_and_call(struct try *try)
 	}
 	const struct st_claim claim = {
 	    .call = item->call, .hold = st_id_next(&try->turn->ids), .attempt = item->attempt + 1};
-	struct st_verdict *verdict = st_alloc(sizeof *verdict);
-	struct st_grant *grant = st_grant_make(&chain, &try->plan.bound, &claim, verdict);
+	struct st_verdict verdict; /* large, and filled only as far as it is needed */
+	struct st_grant *grant = st_grant_make(&chain, &try->plan.bound, &claim, &verdict);
 	if (grant != NULL) {
 		item->attempt++;
 		item->resends = 0;
@@ -252,10 +258,8 @@ static void hold_and_call(struct try *try)
 		   try->kind->count_request != NULL) {
 		count_first(try);
 	} else {
-		verdict->suggestion = ST_SUGGEST_REQUEST_APPROVAL;
-		ask(try, ST_HALT_BUDGET, verdict);
+		ask(try, ST_HALT_BUDGET, &verdict);
 	}
-	st_free(verdict);
 }
 
 /* A dangerous call goes on only with an approval of exactly these parameters. */

@@ -90,7 +90,6 @@ static void fini_row(struct st_row *row)
 	case ST_ROW_TOKEN:
 		break;
 	}
-	st_free(row->run); /* whichever member it is, it is the one pointer of the union */
 }
 
 void st_rows_fini(struct st_rows *rows)
@@ -98,8 +97,7 @@ void st_rows_fini(struct st_rows *rows)
 	for (size_t i = 0; i < rows->n; i++) {
 		fini_row(&rows->of[i]);
 	}
-	st_free(rows->of);
-	*rows = (struct st_rows){0};
+	st_rows_release(rows);
 }
 
 void st_effect_fini(struct st_effect *effect)

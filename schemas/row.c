@@ -45,19 +45,61 @@ static struct st_row *add(struct st_rows *rows, enum st_row_type type)
 	return row;
 }
 
+#define CHUNK_BYTES 32768
+
+struct st_rows_chunk {
+	struct st_rows_chunk *next;
+	size_t used;
+	_Alignas(16) unsigned char bytes[CHUNK_BYTES];
+};
+
+static_assert(sizeof(struct st_row_run) < CHUNK_BYTES, "every row fits a chunk");
+
+static void *take(struct st_rows *rows, size_t size)
+{
+	size = (size + 15) & ~(size_t)15;
+	struct st_rows_chunk *chunk = rows->chunks;
+	if (chunk == NULL || chunk->used + size > CHUNK_BYTES) {
+		chunk = st_alloc(sizeof *chunk);
+		chunk->next = rows->chunks;
+		rows->chunks = chunk;
+	}
+	void *p = chunk->bytes + chunk->used;
+	chunk->used += size;
+	return p;
+}
+
+void st_rows_release(struct st_rows *rows)
+{
+	while (rows->chunks != NULL) {
+		struct st_rows_chunk *next = rows->chunks->next;
+		st_free(rows->chunks);
+		rows->chunks = next;
+	}
+	st_free(rows->of);
+	*rows = (struct st_rows){0};
+}
+
 #define X(NAME, member)                                                                            \
 	struct st_row_##member *st_rows_add_##member(struct st_rows *rows)                         \
 	{                                                                                          \
-		struct st_row *row = add(rows, ST_ROW_##NAME);                                     \
-		row->member = st_alloc(sizeof *row->member);                                       \
-		return row->member;                                                                \
+		struct st_row_##member *p = take(rows, sizeof *p);                                 \
+		add(rows, ST_ROW_##NAME)->member = p;                                              \
+		return p;                                                                          \
 	}
 ST_ROW_X(X)
 #undef X
 
 void st_rows_move(struct st_rows *rows, const struct st_row *row)
 {
-	*add(rows, row->type) = *row;
+	switch (row->type) {
+#define X(NAME, member)                                                                            \
+	case ST_ROW_##NAME:                                                                        \
+		*st_rows_add_##member(rows) = *row->member;                                        \
+		return;
+		ST_ROW_X(X)
+#undef X
+	}
 }
 
 struct st_effect *st_update_add(struct st_update *update, enum st_effect_type type)

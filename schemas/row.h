@@ -254,14 +254,19 @@ struct st_row {
 	};
 };
 
-/* A growing list of rows, each owned. All-zero is empty. */
+/* A growing list of rows. The rows lie in chunks of the list's own and go when it goes; what they
+ * own is freed by st_rows_fini (orchestrator/rows_fini.h). All-zero is empty. */
+struct st_rows_chunk;
 struct st_rows {
 	struct st_row *of;
 	size_t n;
 	size_t cap;
+	struct st_rows_chunk *chunks;
 };
+/* Frees list and chunks, but not what the rows own. */
+void st_rows_release(struct st_rows *rows);
 
-/* Moves a row's contents into another list. */
+/* Adds a copy of the row, which takes over what it owns: release the other list, do not fini it. */
 void st_rows_move(struct st_rows *rows, const struct st_row *row);
 
 /* Adds a zeroed row of the type and gives it to be filled in; it stays owned by the list. */

@@ -11,7 +11,7 @@ st_time st_clock_now(void)
 	return (st_time)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void st_clock_random(uint64_t out[2])
+void st_clock_random(uint64_t *out, size_t n)
 {
-	randombytes_buf(out, 2 * sizeof out[0]);
+	randombytes_buf(out, n * sizeof out[0]);
 }

@@ -3,13 +3,14 @@
 #ifndef ST_ORCHESTRATOR_IO_CLOCK_H
 #define ST_ORCHESTRATOR_IO_CLOCK_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "schemas/time.h"
 
 /* The wall clock. It may jump; the timeline's own order is kept by the core. */
 st_time st_clock_now(void);
-/* Fresh words for an event, from the kernel's generator. */
-void st_clock_random(uint64_t out[2]);
+/* Fills out with n fresh words from the kernel's generator. */
+void st_clock_random(uint64_t *out, size_t n);
 
 #endif

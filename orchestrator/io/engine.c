@@ -50,10 +50,24 @@ static void wake(struct st_engine *engine)
 	}
 }
 
+/* Out of a pool, so that the kernel is asked once for many events. Used words are wiped. */
+static void fresh_words(struct st_engine *engine, uint64_t out[2])
+{
+	if (engine->words_left == 0) {
+		st_clock_random(engine->words, ST_ENGINE_WORDS);
+		engine->words_left = ST_ENGINE_WORDS;
+	}
+	for (int i = 0; i < 2; i++) {
+		uint64_t *word = &engine->words[--engine->words_left];
+		out[i] = *word;
+		*word = 0;
+	}
+}
+
 void st_engine_step(struct st_engine *engine, struct st_event *event)
 {
 	event->now = st_clock_now();
-	st_clock_random(event->random);
+	fresh_words(engine, event->random);
 	engine->counts.events++;
 	st_core_step(engine->core, event, &engine->open.update);
 	if (engine->open.update.rows.n >= BATCH_ROWS && !engine->writing && !engine->loading) {
@@ -326,8 +340,7 @@ void st_engine_rows(struct st_engine *engine, struct st_rows *rows, struct st_wa
 	for (size_t i = 0; i < rows->n; i++) {
 		st_rows_move(&open->rows, &rows->of[i]);
 	}
-	st_free(rows->of);
-	*rows = (struct st_rows){0};
+	st_rows_release(rows);
 	if (waiter != NULL) {
 		st_update_add(open, ST_EFFECT_REPLY)->reply.token = waiter;
 	}

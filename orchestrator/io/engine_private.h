@@ -9,6 +9,8 @@
 #include "orchestrator/io/secrets.h"
 #include "orchestrator/io/store.h"
 
+#define ST_ENGINE_WORDS 256 /* even: events take two */
+
 struct st_grown {
 	struct st_id run;
 	int64_t seq;
@@ -64,6 +66,8 @@ struct st_engine {
 	void (*closed)(void *arg);
 	void *closed_arg;
 	struct st_engine_counts counts;
+	uint64_t words[ST_ENGINE_WORDS]; /* random, not used yet */
+	size_t words_left;
 };
 
 /* Brings an event to the core; fills in time and random words. */

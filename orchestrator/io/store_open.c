@@ -26,7 +26,7 @@ static const char *const writer_pragmas = "PRAGMA journal_mode=WAL;"
 					  "PRAGMA trusted_schema=OFF;"
 					  "PRAGMA cell_size_check=ON;"
 					  "PRAGMA busy_timeout=5000;"
-					  "PRAGMA cache_size=-65536;"
+					  "PRAGMA cache_size=-2048;"
 					  "PRAGMA wal_autocheckpoint=4000;"
 					  "PRAGMA journal_size_limit=67108864;"
 					  "PRAGMA temp_store=MEMORY;";

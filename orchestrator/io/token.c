@@ -21,7 +21,7 @@ void st_token_make(const struct st_actor *actor, st_time now, struct st_row_toke
 	uint8_t random[TOKEN_BYTES];
 	char id[ST_ID_TEXT_MAX];
 	struct st_id_source ids = {.now = now};
-	st_clock_random(ids.random);
+	st_clock_random(ids.random, 2);
 	randombytes_buf(random, sizeof random);
 	memcpy(text, PREFIX, strlen(PREFIX));
 	(void)sodium_bin2base64(text + strlen(PREFIX), ST_TOKEN_TEXT_MAX - strlen(PREFIX), random,

@@ -372,7 +372,7 @@ static inline void world_step(struct world *w, struct st_event *event)
 		world_note_row(w, &update.rows.of[i]);
 		st_rows_move(&w->stored, &update.rows.of[i]);
 	}
-	st_free(update.rows.of);
+	st_rows_release(&update.rows);
 	for (size_t i = 0; i < update.n_effects; i++) {
 		world_take_effect(w, &update.effects[i]);
 	}
