@@ -32,6 +32,7 @@ struct st_driver {
 	struct flight *flights[BUCKETS]; /* by call number */
 	size_t n_flights;
 	bool closing;
+	bool http_closed;
 	void (*closed)(void *arg);
 	void *closed_arg;
 };
@@ -79,17 +80,31 @@ static struct flight **bucket_of(struct st_driver *driver, int64_t call_no)
 	return &driver->flights[(uint64_t)call_no % BUCKETS];
 }
 
+/* Jobs end in their own time: the driver goes with the last of its flights. */
+static void free_driver_if_closed(struct st_driver *driver)
+{
+	if (!driver->http_closed || driver->n_flights > 0) {
+		return;
+	}
+	void (*closed)(void *) = driver->closed;
+	void *closed_arg = driver->closed_arg;
+	st_free(driver);
+	closed(closed_arg);
+}
+
 static void free_flight(struct flight *flight)
 {
-	struct flight **at = bucket_of(flight->driver, flight->call.call_no);
+	struct st_driver *driver = flight->driver;
+	struct flight **at = bucket_of(driver, flight->call.call_no);
 	while (*at != flight) {
 		at = &(*at)->next;
 	}
 	*at = flight->next;
-	flight->driver->n_flights--;
+	driver->n_flights--;
 	json_decref(flight->params);
 	st_effect_call_fini(&flight->call);
 	st_free(flight);
+	free_driver_if_closed(driver);
 }
 
 /* Tells the core how the call ended, and forgets it. */
@@ -289,10 +304,8 @@ void st_driver_abort(struct st_driver *driver, int64_t call_no)
 static void on_http_closed(void *arg)
 {
 	struct st_driver *driver = arg;
-	void (*closed)(void *) = driver->closed;
-	void *closed_arg = driver->closed_arg;
-	st_free(driver);
-	closed(closed_arg);
+	driver->http_closed = true;
+	free_driver_if_closed(driver);
 }
 
 void st_driver_close(struct st_driver *driver, void (*closed)(void *arg), void *arg)
