@@ -70,7 +70,8 @@ static bool parse_refusal(const json_t *from, struct st_refusal *r)
 	r->held = json_integer_value(json_object_get(from, "held"));
 	r->asked = json_integer_value(json_object_get(from, "asked"));
 	r->remaining = json_integer_value(json_object_get(from, "remaining"));
-	return true;
+	return r->limit >= ST_UNLIMITED && r->granted >= 0 && r->settled >= 0 && r->held >= 0 &&
+	       r->asked >= 0 && r->remaining >= 0;
 }
 
 int st_verdict_parse(const char *json, struct st_verdict *verdict)

@@ -310,10 +310,10 @@ static int load_halt(struct st_store_writer *writer, const struct st_row_run *ru
 }
 
 #define RUN_COLUMNS                                                                                \
-	"SELECT no, id, submitted_by, created_at, sealed_def, state, started_at, "                 \
+	"SELECT no, id, submitted_by, created_at, sealed, state, started_at, "                     \
 	"ended_at, "                                                                               \
 	"last_at, active_ms, active_at, paused, halt, seq, hash, error_code FROM "                 \
-	"run "
+	"run JOIN def ON run = no "
 
 static int load_parts(struct st_store_writer *writer, const struct st_row_run *run,
 		      struct st_rows *out, struct st_diag *diag)

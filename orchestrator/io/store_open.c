@@ -248,13 +248,12 @@ static int take_lock(const char *path, int *out, struct st_diag *diag)
 	return err;
 }
 
-static int check_header(sqlite3 *db, const char *path, struct st_diag *diag)
+int st_store_check_header(sqlite3 *db, const char *path, int64_t *version, struct st_diag *diag)
 {
 	int64_t application_id = 0;
-	int64_t version = 0;
 	int err = read_pragma(db, "PRAGMA application_id", &application_id, diag);
 	if (err == ST_OK) {
-		err = read_pragma(db, "PRAGMA user_version", &version, diag);
+		err = read_pragma(db, "PRAGMA user_version", version, diag);
 	}
 	if (err != ST_OK) {
 		return err;
@@ -265,12 +264,12 @@ static int check_header(sqlite3 *db, const char *path, struct st_diag *diag)
 			       "sqlite:PATH",
 			       path);
 	}
-	if (version > ST_SQL_SQLITE_VERSION) {
+	if (*version > ST_SQL_SQLITE_VERSION) {
 		return st_fail(diag, ST_ERR_NEWER,
 			       "%s was made by a newer stint (version %lld, this one knows %d)",
-			       path, (long long)version, ST_SQL_SQLITE_VERSION);
+			       path, (long long)*version, ST_SQL_SQLITE_VERSION);
 	}
-	return version < ST_SQL_SQLITE_VERSION ? migrate(db, version, diag) : ST_OK;
+	return ST_OK;
 }
 
 /* Tables that a hand added triggers to, or that miss, would make us write
@@ -288,22 +287,35 @@ static int check_schema(sqlite3 *db, const char *path, struct st_diag *diag)
 	return err;
 }
 
-static int open_db(struct st_store *store, struct st_diag *diag)
+int st_store_find(const char *path, struct st_diag *diag)
 {
-	sqlite3 **db = &store->writer.db;
 	struct stat st;
-	if (stat(store->path, &st) != 0) {
+	if (stat(path, &st) != 0) {
+		if (errno != ENOENT && errno != ENOTDIR) {
+			return st_fail(diag, errno == EACCES ? ST_ERR_FORBIDDEN : ST_ERR_IO,
+				       "the store %s cannot be reached: %s", path, strerror(errno));
+		}
 		return st_fail(diag, ST_ERR_NOT_FOUND,
 			       "there is no store at %s; make one with: stint init --store "
 			       "sqlite:%s",
-			       store->path, store->path);
+			       path, path);
 	}
 	if (!S_ISREG(st.st_mode) || st.st_size == 0) {
 		return st_fail(diag, ST_ERR_FOREIGN,
 			       "%s is %s; make a store with stint init at a path where nothing is",
-			       store->path, S_ISREG(st.st_mode) ? "empty" : "no plain file");
+			       path, S_ISREG(st.st_mode) ? "empty" : "no plain file");
 	}
-	int err = take_lock(store->path, &store->lock_fd, diag);
+	return ST_OK;
+}
+
+static int open_db(struct st_store *store, struct st_diag *diag)
+{
+	sqlite3 **db = &store->writer.db;
+	int64_t version = 0;
+	int err = st_store_find(store->path, diag);
+	if (err == ST_OK) {
+		err = take_lock(store->path, &store->lock_fd, diag);
+	}
 	if (err != ST_OK) {
 		return err;
 	}
@@ -313,7 +325,10 @@ static int open_db(struct st_store *store, struct st_diag *diag)
 		return st_store_fail(*db, rc, diag, store->path);
 	}
 	(void)sqlite3_extended_result_codes(*db, 1);
-	err = check_header(*db, store->path, diag);
+	err = st_store_check_header(*db, store->path, &version, diag);
+	if (err == ST_OK && version < ST_SQL_SQLITE_VERSION) {
+		err = migrate(*db, version, diag);
+	}
 	if (err == ST_OK) {
 		err = check_schema(*db, store->path, diag);
 	}

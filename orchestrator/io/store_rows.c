@@ -165,6 +165,16 @@ static int find_run(struct st_store_writer *writer, int64_t no, struct st_diag *
 	return rc == SQLITE_ROW ? ST_OK : st_store_fail(writer->db, rc, diag, "a step's run");
 }
 
+static int put_def(struct st_store_writer *writer, const struct st_row_run *row,
+		   struct st_diag *diag)
+{
+	struct binding b = begin(writer, ST_STORE_SQL_DEF_INSERT);
+	number(&b, row->no);
+	sealed(&b, row->def, "def", 0);
+	clean(&b, row->shown);
+	return run_statement(&b, diag, "a definition");
+}
+
 static int put_run(struct st_store_writer *writer, const struct st_row_run *row,
 		   struct st_diag *diag)
 {
@@ -181,8 +191,6 @@ static int put_run(struct st_store_writer *writer, const struct st_row_run *row,
 		}
 		name(&b, row->submitted_by);
 		number(&b, row->created_at);
-		sealed(&b, row->def, "def", 0);
-		clean(&b, row->shown);
 	}
 	name(&b, st_machine_state_name(&st_run_machine, (int)row->state));
 	moment(&b, row->started_at);
@@ -196,7 +204,8 @@ static int put_run(struct st_store_writer *writer, const struct st_row_run *row,
 	bytes(&b, row->hash, sizeof row->hash);
 	name_or_nothing(&b, row->error_code);
 	clean(&b, row->error);
-	return run_statement(&b, diag, "a run");
+	int err = run_statement(&b, diag, "a run");
+	return err == ST_OK && row->insert ? put_def(writer, row, diag) : err;
 }
 
 static int put_step(struct st_store_writer *writer, const struct st_row_step *row,

@@ -19,7 +19,8 @@
 	X(COMMIT, "COMMIT")                                                                        \
 	X(ROLLBACK, "ROLLBACK")                                                                    \
 	X(RUN_INSERT, "INSERT INTO run VALUES "                                                    \
-		      "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                     \
+		      "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                         \
+	X(DEF_INSERT, "INSERT INTO def VALUES (?,?,?)")                                            \
 	X(RUN_UPDATE, "UPDATE run SET state=?2, started_at=?3, ended_at=?4, last_at=?5, "          \
 		      "active_ms=?6, "                                                             \
 		      "active_at=?7, paused=?8, halt=?9, seq=?10, hash=?11, error_code=?12, "      \
@@ -115,6 +116,10 @@ int st_store_prepare(struct st_store_writer *writer, struct st_diag *diag);
 void st_store_finalize(struct st_store_writer *writer);
 /* Writes one row; the caller has begun a transaction. */
 int st_store_put(struct st_store_writer *writer, const struct st_row *row, struct st_diag *diag);
+/* Is there a file that can be a store? */
+int st_store_find(const char *path, struct st_diag *diag);
+/* Is it ours, and of a version that we know? Gives the version, which may be an older one. */
+int st_store_check_header(sqlite3 *db, const char *path, int64_t *version, struct st_diag *diag);
 /* The path in a URI; NULL when it is not one of ours. */
 const char *st_store_path(const char *uri, struct st_diag *diag);
 /* The key that seals, from $STINT_SEAL_KEY_FILE or "<path>.key". */

@@ -29,8 +29,6 @@ CREATE TABLE run (
 	platform TEXT NOT NULL,
 	submitted_by TEXT NOT NULL,
 	created_at INTEGER NOT NULL,
-	sealed_def BLOB NOT NULL,
-	def TEXT NOT NULL,
 	state TEXT NOT NULL,
 	started_at INTEGER,
 	ended_at INTEGER,
@@ -44,8 +42,16 @@ CREATE TABLE run (
 	error_code TEXT,
 	error TEXT
 ) STRICT;
--- Partial on a NULL test: an IN list here would cost a temporary table per statement.
-CREATE INDEX run_live ON run (state) WHERE ended_at IS NULL;
+CREATE INDEX run_of_state ON run (state); -- at start: what is live; and for lists
+CREATE INDEX run_of_tenant ON run (tenant);
+CREATE INDEX run_of_workflow ON run (workflow);
+
+-- Apart from the run, whose row is written anew at every step, however large the definition is.
+CREATE TABLE def (
+	run INTEGER PRIMARY KEY REFERENCES run (no),
+	sealed BLOB NOT NULL,
+	shown TEXT NOT NULL
+) STRICT;
 
 CREATE TABLE step (
 	no INTEGER PRIMARY KEY, -- run << 22 | step << 11 | item
