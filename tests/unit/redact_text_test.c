@@ -169,12 +169,11 @@ static void look_alikes_survive(void **state)
 	    "id 550e8400-e29b-41d4-a716-446655440000",
 	    "r_01890a5d-ac96-774b-bcce-b302099a8057 c_01890a5d-ac96-774b-bcce-b302099a8057",
 	    "h_01890a5d-ac96-774b-bcce-b302099a8057 halt_01890a5d-ac96-774b-bcce-b302099a8057",
-	    "msg_01XFDUDYJgAACzvnptvVoYEL req_011CSHoEeqs5C35K2UUqR7Fy "
+	    "msg_01XFDUDYJgAACzvnptvVoYEL req_011CSHoEeqs5C35K2UUqR7Fy",
 	    "toolu_01T1x1fJ34qAmk2tNTrN7Up6",
 	    "chatcmpl-9nZ2yYQvTx0Ex4mPl3fakeid call_abc123DEF456ghi789JKL012",
 	    "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-	    "\"integrity\": "
-	    "\"sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwv\"",
+	    "\"integrity\": \"sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcgSpIdNs6c5H0NE8XYX==\"",
 	    "token: ${{ secrets.GITHUB_TOKEN }}",
 	    "password: ${DB_PASSWORD}",
 	    "password=$DB_PASSWORD",
