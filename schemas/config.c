@@ -16,6 +16,7 @@
 #define JOBS_MAX 10000
 #define URL_BYTES_MAX 2048
 #define ALLOW_BYTES_MAX 100
+#define WORKDIR_BYTES_MAX 4000
 
 struct api {
 	const char *name;
@@ -67,6 +68,10 @@ void st_config_free(struct st_config *config)
 	for (size_t i = 0; i < config->n_outgoing_allow; i++) {
 		st_free(config->outgoing_allow[i]);
 	}
+	for (size_t i = 0; i < config->n_workdirs; i++) {
+		st_free(config->workdirs[i]);
+	}
+	st_free(config->workdirs);
 	st_free(config->providers);
 	st_free(config->secrets);
 	st_free(config->prices);
@@ -365,6 +370,40 @@ static int read_outgoing(struct st_decode *decode, const json_t *from, struct st
 	return ST_OK;
 }
 
+static bool is_workdir(const char *text, size_t len)
+{
+	return text[0] == '/' && len > 1 && len <= WORKDIR_BYTES_MAX && strlen(text) == len &&
+	       text[len - 1] != '/' && strstr(text, "/../") == NULL &&
+	       (len < 3 || strcmp(text + len - 3, "/..") != 0);
+}
+
+static int read_sandbox(struct st_decode *decode, const json_t *from, struct st_config *to)
+{
+	const json_t *dirs = NULL;
+	int code = st_decode_get_array(decode, from, "workdirs", &dirs);
+	if (code != ST_OK || dirs == NULL) {
+		return code;
+	}
+	(void)st_decode_enter(decode, "workdirs");
+	to->workdirs = st_alloc_array(json_array_size(dirs), sizeof to->workdirs[0]);
+	for (size_t i = 0; i < json_array_size(dirs); i++) {
+		const json_t *item = json_array_get(dirs, i);
+		size_t mark = st_decode_enter_index(decode, i);
+		if (!json_is_string(item)) {
+			return st_decode_mismatch(decode, "a string", item);
+		}
+		if (!is_workdir(json_string_value(item), json_string_length(item))) {
+			return refuse(decode,
+				      "no directory for jobs: an absolute path other than /, "
+				      "without .. and without / at its end",
+				      json_string_value(item));
+		}
+		to->workdirs[to->n_workdirs++] = st_strdup(json_string_value(item));
+		st_decode_leave(decode, mark);
+	}
+	return ST_OK;
+}
+
 static int read_limits(struct st_decode *decode, const json_t *from, struct st_config *to)
 {
 	static const int64_t calls[2] = {1, CALLS_MAX};
@@ -383,6 +422,7 @@ static int read_sections(struct st_decode *decode, const json_t *doc, struct st_
 	static const struct section sections[] = {
 	    {"providers", read_providers}, {"prices", read_prices},	{"secrets", read_secrets},
 	    {"defaults", read_defaults},   {"outgoing", read_outgoing}, {"limits", read_limits},
+	    {"sandbox", read_sandbox},
 	};
 	for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
 		const json_t *section = NULL;
@@ -420,6 +460,18 @@ int st_config_decode(const struct st_schemas *schemas, const json_t *doc, struct
 	}
 	*out = config;
 	return ST_OK;
+}
+
+bool st_config_has_workdir(const struct st_config *config, const char *path)
+{
+	for (size_t i = 0; i < config->n_workdirs; i++) {
+		size_t len = strlen(config->workdirs[i]);
+		if (strncmp(path, config->workdirs[i], len) == 0 &&
+		    (path[len] == '\0' || path[len] == '/')) {
+			return true;
+		}
+	}
+	return false;
 }
 
 const struct st_provider *st_config_provider(const struct st_config *config, const char *name)

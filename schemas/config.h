@@ -63,6 +63,9 @@ struct st_config {
 	struct st_envelope defaults[ST_RUN_KIND_COUNT];
 	char **outgoing_allow; /* "10.0.0.0/8:443", "127.0.0.1/32", "[::1]/128:8080" */
 	size_t n_outgoing_allow;
+	char *
+	    *workdirs; /* jobs may be given these directories, and what is below them, to work in */
+	size_t n_workdirs;
 	int64_t calls_max; /* HTTP calls in flight in the whole daemon (default 256) */
 	int64_t jobs_max;  /* sandbox jobs in flight in the whole daemon (default 4) */
 };
@@ -74,6 +77,9 @@ int st_config_decode(const struct st_schemas *schemas, const json_t *doc, struct
 		     struct st_diag *diag);
 void st_config_free(struct st_config *config);
 
+/* Is this absolute path one of the workdirs, or below one, as it is written? What its links lead to
+ * is looked at when a job starts. */
+bool st_config_has_workdir(const struct st_config *config, const char *path);
 /* Both borrow from config; NULL when there is none. */
 const struct st_provider *st_config_provider(const struct st_config *config, const char *name);
 const struct st_price *st_config_price(const struct st_config *config, const char *model);

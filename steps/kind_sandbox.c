@@ -139,6 +139,20 @@ static void read_places(struct st_param_reader *reader, struct job *out)
 	}
 }
 
+/* Whose directories jobs work in is for the operator to say. The box looks again at where the path
+ * really leads. */
+static int check_workdir(const struct job *job, const struct st_config *config,
+			 struct st_diag *diag)
+{
+	if (job->workdir == NULL || st_config_has_workdir(config, job->workdir)) {
+		return ST_OK;
+	}
+	return st_fail_at(diag, ST_ERR_INVALID, "/workdir",
+			  "the operator does not let jobs work in \"%.160s\": add it, or one above "
+			  "it, to \"sandbox\": {\"workdirs\": […]} in the config",
+			  job->workdir);
+}
+
 static int read_job(const json_t *with, bool open, struct job *out, struct st_diag *diag)
 {
 	static const char *const fields[] = {
@@ -164,9 +178,12 @@ static int read_job(const json_t *with, bool open, struct job *out, struct st_di
 
 static int check(const json_t *with, const struct st_config *config, struct st_diag *diag)
 {
-	(void)config;
 	struct job job;
-	return read_job(with, true, &job, diag);
+	int rc = read_job(with, true, &job, diag);
+	if (rc != ST_OK || (job.workdir != NULL && strstr(job.workdir, "${{") != NULL)) {
+		return rc;
+	}
+	return check_workdir(&job, config, diag);
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -209,11 +226,11 @@ static int plan(const json_t *with, const struct st_config *config, const struct
 		int64_t step_timeout_ms, int64_t counted_input, struct st_plan *out,
 		struct st_diag *diag)
 {
-	(void)config;
 	(void)counted_input;
 	struct job job;
 	const struct st_job_caps *caps = &room->job;
 	int rc = read_job(with, false, &job, diag);
+	rc = rc != ST_OK ? rc : check_workdir(&job, config, diag);
 	if (rc != ST_OK) {
 		return rc;
 	}

@@ -65,6 +65,8 @@ int st_driver_new(const struct st_driver_options *options, struct st_driver **ou
 	    .caps = {.job_seconds = ST_UNLIMITED,
 		     .log_bytes = ST_UNLIMITED,
 		     .concurrent = ST_UNLIMITED},
+	    .workdirs = (const char *const *)config->workdirs,
+	    .n_workdirs = config->n_workdirs,
 	};
 	int err = st_http_client_new(options->loop, &http, &driver->http, diag);
 	if (err != ST_OK) {

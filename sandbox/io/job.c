@@ -488,6 +488,19 @@ static void on_begin(uv_timer_t *timer)
 	next_command(job);
 }
 
+/* The job runs where the path really leads, if that is allowed. */
+static int use_given_dir(struct st_job *job, struct st_job_plan *plan)
+{
+	const struct st_workdirs allowed = {job->box.workdirs, job->box.n_workdirs};
+	char *resolved = NULL;
+	int rc = st_workdir_resolve(plan->workdir, &allowed, &resolved, &job->diag);
+	if (rc == ST_OK) {
+		st_free(plan->workdir);
+		plan->workdir = resolved;
+	}
+	return rc;
+}
+
 /* Makes everything that the first command needs. */
 static int prepare(struct st_job *job, const struct st_job_spec *spec)
 {
@@ -502,6 +515,9 @@ static int prepare(struct st_job *job, const struct st_job_spec *spec)
 	}
 	if (rc == ST_OK && plan->workdir == NULL) {
 		rc = st_workdir_make(job->box.base_dir, &job->fresh_dir, &job->diag);
+	}
+	if (rc == ST_OK && job->fresh_dir == NULL) {
+		rc = use_given_dir(job, plan);
 	}
 	if (rc < 0) {
 		st_job_plan_free(plan);

@@ -19,8 +19,10 @@ struct st_box {
 	uv_loop_t *loop;
 	const char *base_dir; /* absolute, ours alone: fresh work directories are made in it */
 	const struct st_redactor *redactor; /* built */
-	struct st_job_caps caps; /* no job gets more, whatever its spec says; ST_UNLIMITED: as
-				  * the spec says */
+	struct st_job_caps caps;     /* no job gets more, whatever its spec says; ST_UNLIMITED: as
+				      * the spec says */
+	const char *const *workdirs; /* a job may be given these to work in, and what is below */
+	size_t n_workdirs;
 };
 
 /*

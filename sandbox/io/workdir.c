@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,38 @@ int st_workdir_make(const char *base, char **path, struct st_diag *diag)
 	}
 	*path = st_buf_take(&name);
 	return ST_OK;
+}
+
+static bool is_at_or_below(const char *path, const char *above)
+{
+	size_t len = strlen(above);
+	return strncmp(path, above, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
+int st_workdir_resolve(const char *path, const struct st_workdirs *allowed, char **out,
+		       struct st_diag *diag)
+{
+	char real[PATH_MAX];
+	char above[PATH_MAX];
+	struct stat info;
+	if (realpath(path, real) == NULL || stat(real, &info) != 0) {
+		return st_fail(diag, ST_ERR_IO, "the work directory %.200s cannot be used: %s",
+			       path, strerror(errno));
+	}
+	if (!S_ISDIR(info.st_mode)) {
+		return st_fail(diag, ST_ERR_INVALID, "the work directory %.200s is none", path);
+	}
+	for (size_t i = 0; i < allowed->n; i++) {
+		if (realpath(allowed->paths[i], above) != NULL && is_at_or_below(real, above)) {
+			*out = st_strdup(real);
+			return ST_OK;
+		}
+	}
+	return st_fail(
+	    diag, ST_ERR_INVALID,
+	    "the work directory %.200s leads to where the operator lets no job work; see "
+	    "\"sandbox\": {\"workdirs\": […]} in the config",
+	    path);
 }
 
 static void failed(struct walk *walk)

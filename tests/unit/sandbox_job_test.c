@@ -44,6 +44,7 @@ struct fixture {
 	struct st_box box;
 	char base[64]; /* fresh work directories */
 	char dir[64];  /* a given work directory */
+	const char *workdirs[1];
 };
 
 /* Where a result ends up. */
@@ -71,8 +72,10 @@ static int set_up(void **state)
 	(void)snprintf(f->dir, sizeof f->dir, "/tmp/stint-dir-XXXXXX");
 	assert_non_null(mkdtemp(f->base));
 	assert_non_null(mkdtemp(f->dir));
-	f->box = (struct st_box){
-	    &f->loop, f->base, f->redactor, {ST_UNLIMITED, ST_UNLIMITED, ST_UNLIMITED}};
+	f->box = (struct st_box){&f->loop,    f->base,
+				 f->redactor, {ST_UNLIMITED, ST_UNLIMITED, ST_UNLIMITED},
+				 f->workdirs, 1};
+	f->workdirs[0] = f->dir;
 	*state = f;
 	return 0;
 }
@@ -533,6 +536,12 @@ static void what_cannot_be_started_says_why(void **state)
 	assert_non_null(strstr(result.error, "work directory"));
 	st_job_result_fini(&result);
 
+	f->box.n_workdirs = 0;
+	result = run_here(f, "[`true`]", 5000, 6000);
+	assert_int_equal(result.end, ST_JOB_NOT_STARTED);
+	assert_non_null(strstr(result.error, "workdirs"));
+	st_job_result_fini(&result);
+
 	result = run(f, spec_of("[1]"));
 	assert_int_equal(result.end, ST_JOB_NOT_STARTED);
 	assert_memory_equal(result.error, "/commands/0: ", 13);
@@ -690,7 +699,8 @@ _Noreturn static void be_daemon(const char *dir)
 	if (st_redactor_build(redactor, NULL) != ST_OK) {
 		_exit(1);
 	}
-	struct st_box box = {&loop, dir, redactor, {ST_UNLIMITED, ST_UNLIMITED, ST_UNLIMITED}};
+	struct st_box box = {&loop, dir, redactor, {ST_UNLIMITED, ST_UNLIMITED, ST_UNLIMITED},
+			     &dir,  1};
 	struct st_job_spec spec = spec_of(
 	    "[`(setsid sh -c 'trap \\`\\` TERM; echo $$ > stray; while :; do sleep 1; done' &); "
 	    "until [ -s stray ]; do :; done; echo $$ > up; while :; do sleep 1; done`]");

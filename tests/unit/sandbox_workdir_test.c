@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,6 +177,60 @@ static void locked_directories_are_opened_and_removed(void **state)
 	assert_int_equal(status, 0);
 }
 
+static void a_given_directory_is_where_its_links_lead_if_that_is_allowed(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *path; /* below the base */
+		const char *leads_to;
+	} rows[] = {
+	    {"/own", "/own"},
+	    {"/own/sub", "/own/sub"},
+	    {"/own/inside", "/own/sub"},
+	    {"/own/./sub//", "/own/sub"},
+	    {"/own/sub/..", "/own"},
+	    {"/own/outside", NULL},
+	    {"/own/up", NULL},
+	    {"/own/file", NULL},
+	    {"/own/missing", NULL},
+	    {"/own/..", NULL},
+	    {"/owner", NULL},
+	    {"", NULL},
+	};
+	int at = open(base, O_DIRECTORY | O_CLOEXEC);
+	char allowed[PATH_MAX];
+	char real[PATH_MAX];
+	(void)snprintf(allowed, sizeof allowed, "%s/own", base);
+	const char *const paths[] = {"/nonexistent", allowed};
+	const struct st_workdirs workdirs = {paths, 2};
+	assert_non_null(realpath(base, real));
+	assert_int_equal(mkdirat(at, "own", 0755), 0);
+	assert_int_equal(mkdirat(at, "owner", 0755), 0);
+	assert_int_equal(mkdirat(at, "own/sub", 0755), 0);
+	touch(at, "own/file");
+	assert_int_equal(symlinkat("sub", at, "own/inside"), 0);
+	assert_int_equal(symlinkat("/", at, "own/outside"), 0);
+	assert_int_equal(symlinkat("../owner", at, "own/up"), 0);
+	(void)close(at);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char path[PATH_MAX];
+		char expected[PATH_MAX + 16];
+		char *out = NULL;
+		(void)snprintf(path, sizeof path, "%s%s", base, rows[i].path);
+		int rc = st_workdir_resolve(path, &workdirs, &out, NULL);
+		if ((rc == ST_OK) != (rows[i].leads_to != NULL)) {
+			fail_msg("%s: %d", rows[i].path, rc);
+		}
+		if (rc == ST_OK) {
+			(void)snprintf(expected, sizeof expected, "%s%s", real, rows[i].leads_to);
+			assert_string_equal(out, expected);
+			st_free(out);
+		} else {
+			assert_null(out);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +241,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(strange_names_and_kinds_are_removed, make_base,
 					    drop_base),
 	    cmocka_unit_test_setup_teardown(any_depth_is_removed, make_base, drop_base),
+	    cmocka_unit_test_setup_teardown(
+		a_given_directory_is_where_its_links_lead_if_that_is_allowed, make_base, drop_base),
 	    cmocka_unit_test_setup_teardown(locked_directories_are_opened_and_removed, make_base,
 					    drop_base),
 	};

@@ -49,6 +49,7 @@ static void a_whole_config_is_decoded(void **state)
 	    "\"secrets\":{\"GITHUB_TOKEN\":\"env:GITHUB_TOKEN\",\"DEPLOY_KEY\":\"file:/k\"},"
 	    "\"defaults\":{\"research\":{\"tokens\":7}},"
 	    "\"outgoing\":{\"allow\":[\"10.0.0.0/8:443\",\"[::1]/128:8080\"]},"
+	    "\"sandbox\":{\"workdirs\":[\"/srv/a\",\"/b\"]},"
 	    "\"limits\":{\"calls\":9,\"jobs\":2}}";
 	struct st_config *config = NULL;
 	struct st_diag diag = {0};
@@ -80,6 +81,11 @@ static void a_whole_config_is_decoded(void **state)
 	assert_int_equal(config->n_outgoing_allow, 2);
 	assert_int_equal(config->calls_max, 9);
 	assert_int_equal(config->jobs_max, 2);
+	assert_true(st_config_has_workdir(config, "/srv/a"));
+	assert_true(st_config_has_workdir(config, "/b/c/d"));
+	assert_false(st_config_has_workdir(config, "/srv"));
+	assert_false(st_config_has_workdir(config, "/srv/ab"));
+	assert_false(st_config_has_workdir(config, "/c"));
 	st_config_free(config);
 }
 
@@ -136,6 +142,13 @@ static void a_bad_config_says_where(void **state)
 	    {"{\"outgoing\":{\"allow\":\"10.0.0.0/8\"}}", "/outgoing/allow"},
 	    {"{\"outgoing\":{\"allow\":[\"10.0.0.0/8\",\"x y\"]}}", "/outgoing/allow/1"},
 	    {"{\"outgoing\":{\"allow\":[5]}}", "/outgoing/allow/0"},
+	    {"{\"sandbox\":{\"workdirs\":\"/srv\"}}", "/sandbox/workdirs"},
+	    {"{\"sandbox\":{\"workdirs\":[\"/srv\",\"srv\"]}}", "/sandbox/workdirs/1"},
+	    {"{\"sandbox\":{\"workdirs\":[\"/\"]}}", "/sandbox/workdirs/0"},
+	    {"{\"sandbox\":{\"workdirs\":[\"/srv/\"]}}", "/sandbox/workdirs/0"},
+	    {"{\"sandbox\":{\"workdirs\":[\"/srv/..\"]}}", "/sandbox/workdirs/0"},
+	    {"{\"sandbox\":{\"workdirs\":[\"/srv/../x\"]}}", "/sandbox/workdirs/0"},
+	    {"{\"sandbox\":{\"workdir\":[]}}", "/sandbox/workdir"},
 	    {"{\"limits\":{\"calls\":0}}", "/limits/calls"},
 	    {"{\"limits\":{\"jobs\":\"4\"}}", "/limits/jobs"},
 	};

@@ -45,7 +45,11 @@ static struct st_price fixture_prices[] = {
     {"resp/gpt", 1000000000, 2000000000, -1, -1, -1},
 };
 
+static char *fixture_workdirs[] = {(char *)"/srv/w", (char *)"/a"};
+
 static const struct st_config fixture_config = {
+    .workdirs = fixture_workdirs,
+    .n_workdirs = sizeof fixture_workdirs / sizeof fixture_workdirs[0],
     .providers = fixture_providers,
     .n_providers = sizeof fixture_providers / sizeof fixture_providers[0],
     .prices = fixture_prices,

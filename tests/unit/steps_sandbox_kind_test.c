@@ -129,6 +129,8 @@ static void bad_jobs_are_refused_where_they_are(void **state)
 	    {"{'run':['x'],'workdir':'rel'}", "/workdir"},
 	    {"{'run':['x'],'workdir':'/a/../b'}", "/workdir"},
 	    {"{'run':['x'],'workdir':''}", "/workdir"},
+	    {"{'run':['x'],'workdir':'/srv'}", "/workdir"},
+	    {"{'run':['x'],'workdir':'/srv/wide'}", "/workdir"},
 	    {"{'run':['x'],'log_bytes':1023}", "/log_bytes"},
 	    {"{'run':['x'],'repeatable':'yes'}", "/repeatable"},
 	    {"{'run':['x'],'timeout':5}", "/timeout"},
