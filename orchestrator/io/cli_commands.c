@@ -18,6 +18,10 @@ const struct st_option st_common_options[] = {
 	{                                                                                          \
 		"config", "FILE", "the operator's config", "STINT_CONFIG", 0                       \
 	}
+#define CONFIG_OPTION                                                                              \
+	{                                                                                          \
+		"config", "FILE", "the operator's config", "STINT_CONFIG", 0                       \
+	}
 #define END                                                                                        \
 	{                                                                                          \
 		NULL, NULL, NULL, NULL, 0                                                          \
@@ -25,10 +29,26 @@ const struct st_option st_common_options[] = {
 
 static const struct st_option init_options[] = {STORE_OPTION, END};
 
+static const struct st_option run_options[] = {
+    STORE_OPTION,
+    CONFIG_OPTION,
+    {"param", "NAME=VALUE", "set a param of the definition (JSON, else text)", NULL,
+     ST_OPTION_REPEATED},
+    {"record", "FILE", "add every provider's answer to this cassette", NULL, 0},
+    {"no-input", NULL, "never ask, even on a terminal: exit 3 at a halt", NULL, 0},
+    END,
+};
+
 const struct st_command st_commands[] = {
     {"init", "[--store URI]", "make an empty store and its first admin token",
      "Prints {\"store\":…,\"token\":…} once; the token is not stored, only its hash. Refuses when "
      "something is there already.",
      "stint init --store sqlite:stint.db", 0, 0, init_options, st_cli_init},
+    {"run", "FILE|- [--store URI] [--config FILE] [--param NAME=VALUE]…",
+     "run a definition in the foreground",
+     "Makes the store when it is missing. Without --store the runs of this user are kept in "
+     "$XDG_STATE_HOME/stint/runs.db. On a terminal it shows progress and asks at a halt; "
+     "elsewhere it exits with 3 at a halt, and `stint approve RUN` goes on from there.",
+     "stint run survey.json --param topic=pgbouncer", 1, 1, run_options, st_cli_run},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL},
 };
