@@ -98,6 +98,7 @@ int st_reader_answer_with(struct st_reader *reader, const struct st_question *qu
 	if (err != ST_OK) {
 		return err;
 	}
+	reader->out = out;
 	if (question->of != NULL) {
 		err = st_reader_find_run(reader, *question->of, &no, diag);
 	}
@@ -105,6 +106,7 @@ int st_reader_answer_with(struct st_reader *reader, const struct st_question *qu
 		err = question->ask(reader, question->arg, no, out, diag);
 	}
 	st_reader_end(reader);
+	reader->out = NULL;
 	if (err == ST_OK) {
 		st_put_done(out);
 	} else if (out->data != NULL) {

@@ -136,12 +136,10 @@ struct items {
 	int64_t n;
 	int64_t done;
 	int64_t attempt; /* the highest */
-	bool cited;
-	struct st_buf outputs;
 	struct st_buf citations;
 };
 
-static void add_item(struct items *items, struct st_reading *r)
+static void add_item(struct items *items, struct st_reading *r, struct st_buf *outputs)
 {
 	int state = st_machine_state_parse(&st_item_machine, st_reading_text(r, STEP_ITEM_STATE));
 	int64_t attempt = st_reading_int(r, STEP_ATTEMPT);
@@ -149,7 +147,7 @@ static void add_item(struct items *items, struct st_reading *r)
 	size_t len = strlen(citations);
 	items->done += state >= 0 && st_machine_final(&st_item_machine, state);
 	items->attempt = attempt > items->attempt ? attempt : items->attempt;
-	st_put_col_json(&items->outputs, NULL, r, STEP_OUTPUT);
+	st_put_col_json(outputs, NULL, r, STEP_OUTPUT);
 	if (len > 2 && citations[0] == '[') {
 		st_buf_add(&items->citations, citations + 1, len - 2);
 		st_buf_add_char(&items->citations, ',');
@@ -166,10 +164,12 @@ static bool put_items(struct st_buf *out, struct st_reading *r, int64_t step)
 {
 	struct items items = {.n = st_reading_int(r, STEP_N_ITEMS)};
 	bool more = st_reading_next(r);
+	st_put_open(out, "output", '[');
 	while (more && step_of(r) == step) {
-		add_item(&items, r);
+		add_item(&items, r, out);
 		more = st_reading_next(r);
 	}
+	st_put_close(out, ']');
 	st_put_int(out, "attempt", items.attempt);
 	if (items.n >= 0) {
 		st_put_int(out, "items", items.n);
@@ -180,10 +180,6 @@ static bool put_items(struct st_buf *out, struct st_reading *r, int64_t step)
 	st_put_open(out, "citations", '[');
 	st_buf_add(out, items.citations.data, items.citations.len);
 	st_put_close(out, ']');
-	st_put_open(out, "output", '[');
-	st_buf_add(out, items.outputs.data, items.outputs.len);
-	st_put_close(out, ']');
-	st_buf_fini(&items.outputs);
 	st_buf_fini(&items.citations);
 	return more;
 }

@@ -36,6 +36,13 @@ struct st_reading st_reading_begin(struct st_reader *reader, const char *sql)
 	return r;
 }
 
+struct st_reading st_reading_begin_once(struct st_reader *reader, const char *sql)
+{
+	struct st_reading r = {.reader = reader, .once = true};
+	r.rc = sqlite3_prepare_v2(reader->db, sql, -1, &r.stmt, NULL);
+	return r;
+}
+
 static void note(struct st_reading *r, int rc)
 {
 	if (r->rc == SQLITE_OK) {
@@ -60,9 +67,14 @@ void st_reading_bind_bytes(struct st_reading *r, int i, const void *bytes, size_
 	note(r, sqlite3_bind_blob64(r->stmt, i, bytes, len, SQLITE_TRANSIENT));
 }
 
+static bool is_too_large(const struct st_reader *reader)
+{
+	return reader->out != NULL && reader->out->len > ST_READ_ANSWER_BYTES_MAX;
+}
+
 bool st_reading_next(struct st_reading *r)
 {
-	if ((r->rc != SQLITE_OK && r->rc != SQLITE_ROW) || r->damaged) {
+	if ((r->rc != SQLITE_OK && r->rc != SQLITE_ROW) || r->damaged || is_too_large(r->reader)) {
 		return false;
 	}
 	r->rc = sqlite3_step(r->stmt);
@@ -77,8 +89,14 @@ int st_reading_end(struct st_reading *r, struct st_diag *diag)
 			      "the store holds a value that stint did not write; run stint audit");
 	} else if (r->rc != SQLITE_OK && r->rc != SQLITE_ROW && r->rc != SQLITE_DONE) {
 		err = st_store_fail(r->reader->db, r->rc, diag, "reading the store");
+	} else if (is_too_large(r->reader)) {
+		err = st_fail(diag, ST_ERR_TOO_LARGE,
+			      "the answer passes %d MiB; ask for a page of it, or use stint export",
+			      (int)(ST_READ_ANSWER_BYTES_MAX >> 20));
 	}
-	if (r->stmt != NULL) {
+	if (r->once) {
+		(void)sqlite3_finalize(r->stmt);
+	} else if (r->stmt != NULL) {
 		(void)sqlite3_reset(r->stmt);
 		(void)sqlite3_clear_bindings(r->stmt);
 	}
@@ -368,5 +386,13 @@ void st_put_place(struct st_buf *out, const struct st_read_def *def, int step, i
 	st_put_text(out, "step", step >= 0 ? id : NULL);
 	if (st_read_def_step_repeats(def, step)) {
 		st_put_int(out, "item", item + 1);
+	}
+}
+
+void st_put_col_place(struct st_buf *out, const struct st_reading *r, int first)
+{
+	st_put_col_text(out, "step", r, first);
+	if (!st_reading_none(r, first + 1)) {
+		st_put_col_int(out, "item", r, first + 1);
 	}
 }

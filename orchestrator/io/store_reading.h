@@ -18,7 +18,11 @@ struct st_reader {
 		sqlite3_stmt *stmt;
 	} cache[ST_READER_STATEMENTS_MAX];
 	size_t n_cached;
+	const struct st_buf *out; /* the answer being put together, or NULL */
 };
+
+/* An answer is held in memory: more than this is ST_ERR_TOO_LARGE. */
+#define ST_READ_ANSWER_BYTES_MAX ((size_t)64 << 20)
 
 int st_reader_begin(struct st_reader *reader, struct st_diag *diag);
 void st_reader_end(struct st_reader *reader);
@@ -42,8 +46,11 @@ struct st_reading {
 	sqlite3_stmt *stmt;
 	int rc;
 	bool damaged; /* a value that we did not write */
+	bool once;    /* the statement is not kept */
 };
 struct st_reading st_reading_begin(struct st_reader *reader, const char *sql);
+/* The same with any text, for what is seldom asked. */
+struct st_reading st_reading_begin_once(struct st_reader *reader, const char *sql);
 void st_reading_bind_int(struct st_reading *r, int i, int64_t n);
 void st_reading_bind_text(struct st_reading *r, int i, const char *text); /* "" and NULL: NULL */
 void st_reading_bind_bytes(struct st_reading *r, int i, const void *bytes, size_t len);
@@ -97,6 +104,11 @@ void st_read_def_fini(struct st_read_def *def);
 const char *st_read_def_step_id(const struct st_read_def *def, int step);
 const char *st_read_def_step_uses(const struct st_read_def *def, int step);
 bool st_read_def_step_repeats(const struct st_read_def *def, int step); /* has a for_each */
+
+/* The columns that st_put_col_place reads: of the table named x, whose step row is joined as s. */
+#define ST_READ_PLACE_COLUMNS "s.id AS step, CASE WHEN s.n_items >= 0 THEN x.item + 1 END AS item"
+#define ST_READ_PLACE_JOIN "LEFT JOIN step s ON s.no = (x.run_no << 22) | (x.step << 11) "
+void st_put_col_place(struct st_buf *out, const struct st_reading *r, int first);
 
 /* Adds "step":id and, in a for_each, "item":1… */
 void st_put_place(struct st_buf *out, const struct st_read_def *def, int step, int item);

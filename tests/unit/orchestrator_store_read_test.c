@@ -183,6 +183,178 @@ static void a_halted_run_asks_for_what_it_lacks(void **state)
 	assert_at(parse(f, &out), "", "[]");
 }
 
+/* Run 1 as above, and what a call and a job left behind. */
+static void calls_tell_what_was_asked_and_what_it_cost(void **state)
+{
+	struct fixture *f = *state;
+	struct st_buf out = {0};
+	halt_run_1(f);
+	struct st_row_transcript *transcript = st_rows_add_transcript(&f->rows);
+	transcript->run_no = 1;
+	transcript->call = rig_id('c', 2);
+	transcript->attempt = 1;
+	transcript->at = RIG_T0;
+	transcript->text = rig_clean(f->rig, "[{\"command\":\"make\"}]");
+	assert_int_equal(rig_write(f->rig, &f->rows), ST_OK);
+
+	assert_int_equal(st_reader_calls(f->reader, first, &out, &f->diag), ST_OK);
+	const json_t *got = parse(f, &out);
+	assert_int_equal(json_array_size(got), 2);
+	assert_at(got, "0/id", "\"" CALL_1 "\"");
+	assert_at(got, "0/step", "\"find\"");
+	assert_at(got, "0/params", "{\"query\":\"x\"}");
+	assert_at(got, "0/held", "{\"tokens\":1000,\"cost_nusd\":7000000,\"cost_usd\":\"0.007\"}");
+	assert_at(got, "0/settlement/usage/tokens", "900");
+	assert_at(got, "0/settlement/overrun", "{}");
+	assert_at(got, "0/transcript", "false");
+	assert_at(got, "1/step", "\"read\"");
+	assert_at(got, "1/item", "1");
+	assert_at(got, "1/settlement", "null");
+	assert_at(got, "1/transcript", "true");
+	assert_int_equal(st_reader_transcripts(f->reader, first, rig_id('c', 2), &out, &f->diag),
+			 ST_OK);
+	assert_at(parse(f, &out), "0/transcript", "[{\"command\":\"make\"}]");
+	assert_int_equal(st_reader_transcripts(f->reader, first, rig_id('c', 1), &out, &f->diag),
+			 ST_ERR_NOT_FOUND);
+	assert_int_equal(st_reader_external_ids(f->reader, first, &out, &f->diag), ST_OK);
+	assert_at(parse(f, &out), "0/call", "\"" CALL_1 "\"");
+}
+
+static void a_hold_says_where_it_stands_and_who_frees_it(void **state)
+{
+	struct fixture *f = *state;
+	struct st_buf out = {0};
+	const struct st_read_of all = {.tenant = "tenant-1"};
+	const struct st_read_of other = {.tenant = "tenant-2"};
+	halt_run_1(f);
+	assert_int_equal(st_reader_holds(f->reader, first, &out, &f->diag), ST_OK);
+	const json_t *got = parse(f, &out);
+	assert_int_equal(json_array_size(got), 1); /* the other one was settled */
+	assert_at(got, "0/state", "\"sent\"");
+	assert_int_equal(json_array_size(json_object_get(json_array_get(got, 0), "amounts")),
+			 2 * ST_SCOPE_COUNT);
+	assert_at(got, "0/amounts/0",
+		  "{\"scope\":\"step\",\"scope_id\":\"read\",\"meter\":\"tokens\","
+		  "\"amount\":1000}");
+	assert_at(got, "0/amounts/12/scope_id", "\"tenant-1\"");
+	struct st_row_call *call = st_rows_add_call(&f->rows);
+	call->no = 2;
+	call->state = ST_HOLD_IN_DOUBT;
+	call->ended_at = ST_TIME_NONE;
+	assert_int_equal(rig_write(f->rig, &f->rows), ST_OK);
+	assert_int_equal(st_reader_holds(f->reader, all, &out, &f->diag), ST_OK);
+	got = parse(f, &out);
+	assert_at(got, "0/state", "\"in_doubt\"");
+	assert_non_null(
+	    strstr(json_string_value(json_object_get(json_array_get(got, 0), "released_by")),
+		   "stint resolve " RUN_1 " --call c_"));
+	assert_int_equal(st_reader_holds(f->reader, other, &out, &f->diag), ST_OK);
+	assert_at(parse(f, &out), "", "[]");
+}
+
+static void usage_is_summed_by_what_was_asked(void **state)
+{
+	struct fixture *f = *state;
+	struct st_buf out = {0};
+	const struct st_amounts used = rig_amounts(10, 500);
+	halt_run_1(f);
+	struct st_row_run *run = rig_add_run(f->rig, &f->rows, 2);
+	(void)snprintf(run->scope_id[ST_SCOPE_TENANT], ST_NAME_MAX, "tenant-2");
+	(void)rig_add_call(f->rig, &f->rows, 3, 2, 0);
+	rig_add_end(f->rig, &f->rows, 3, &used);
+	assert_int_equal(rig_write(f->rig, &f->rows), ST_OK);
+	static const char *const bys[] = {"run",     "step",   "workflow", "agent", "user",
+					  "project", "tenant", "day",	   "kind",  NULL};
+	for (size_t i = 0; i < sizeof bys / sizeof bys[0]; i++) {
+		const struct st_read_usage usage = {
+		    .by = bys[i], .from = ST_TIME_NONE, .to = ST_TIME_NONE};
+		assert_int_equal(st_reader_usage(f->reader, &usage, &out, &f->diag), ST_OK);
+		const json_t *got = parse(f, &out);
+		assert_at(got, "total/usage",
+			  "{\"tokens\":910,\"cost_nusd\":5000500,\"cost_usd\":\"0.0050005\"}");
+	}
+	struct st_read_usage usage = {.by = "step", .from = ST_TIME_NONE, .to = ST_TIME_NONE};
+	usage.of = first;
+	assert_int_equal(st_reader_usage(f->reader, &usage, &out, &f->diag), ST_OK);
+	const json_t *got = parse(f, &out);
+	assert_at(got, "groups/0/key", "\"" RUN_1 "/find\"");
+	assert_at(got, "groups/0/calls", "1");
+	usage = (struct st_read_usage){
+	    .by = "day", .of.tenant = "tenant-2", .from = RIG_T0, .to = RIG_T0 + 31};
+	assert_int_equal(st_reader_usage(f->reader, &usage, &out, &f->diag), ST_OK);
+	got = parse(f, &out);
+	assert_at(got, "groups",
+		  "[{\"key\":\"2026-11-18\",\"calls\":1,\"estimated\":0,\"usage\":"
+		  "{\"tokens\":10,\"cost_nusd\":500,\"cost_usd\":\"0.0000005\"}}]");
+	usage.to = RIG_T0 + 30;
+	assert_int_equal(st_reader_usage(f->reader, &usage, &out, &f->diag), ST_OK);
+	assert_at(parse(f, &out), "groups", "[]");
+	usage.by = "colour";
+	assert_int_equal(st_reader_usage(f->reader, &usage, &out, &f->diag), ST_ERR_INVALID);
+}
+
+struct lines {
+	int n;
+	int stop_at;
+	int of_table[16];
+};
+
+static int see_line(void *arg, const char *json, size_t len)
+{
+	static const char *const tables[] = {"run",	    "step",	  "account", "hold",
+					     "call",	    "settlement", "grant",   "halt",
+					     "external_id", "transcript", "event"};
+	struct lines *lines = arg;
+	json_t *line = json_loadb(json, len, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(line);
+	const char *table = json_string_value(json_object_get(line, "table"));
+	for (int i = 0; i < 11; i++) {
+		lines->of_table[i] += strcmp(tables[i], table) == 0;
+	}
+	json_decref(line);
+	return ++lines->n == lines->stop_at ? 7 : 0;
+}
+
+static void an_export_holds_every_row_of_the_run_and_no_other(void **state)
+{
+	struct fixture *f = *state;
+	struct lines lines = {0};
+	const struct st_read_sink sink = {.line = see_line, .arg = &lines};
+	static const int expected[] = {1, 4, 3, 2, 2, 1, 0, 1, 1, 0, 1};
+	halt_run_1(f);
+	(void)rig_add_run(f->rig, &f->rows, 2);
+	rig_add_event(f->rig, &f->rows, 1, 1);
+	rig_add_event(f->rig, &f->rows, 2, 1);
+	assert_int_equal(rig_write(f->rig, &f->rows), ST_OK);
+	assert_int_equal(st_reader_export(f->reader, first, &sink, &f->diag), ST_OK);
+	assert_memory_equal(lines.of_table, expected, sizeof expected);
+	const struct st_read_of all = {.tenant = "tenant-1"};
+	lines = (struct lines){0};
+	assert_int_equal(st_reader_export(f->reader, all, &sink, &f->diag), ST_OK);
+	assert_int_equal(lines.n, 18);
+	lines = (struct lines){.stop_at = 3};
+	assert_int_equal(st_reader_export(f->reader, all, &sink, &f->diag), 7);
+	assert_int_equal(lines.n, 3);
+	const struct st_read_of none = {.tenant = "tenant-2"};
+	lines = (struct lines){0};
+	assert_int_equal(st_reader_export(f->reader, none, &sink, &f->diag), ST_OK);
+	assert_int_equal(lines.n, 0);
+}
+
+/* Text can be damaged on its way here; what is shown must stay JSON all the same. */
+static void bytes_that_are_no_text_are_mended(void **state)
+{
+	struct fixture *f = *state;
+	struct st_buf out = {0};
+	struct st_row_run *run = rig_add_run(f->rig, &f->rows, 1);
+	run->state = ST_RUN_FAILED;
+	(void)snprintf(run->error_code, sizeof run->error_code, "job.exit");
+	run->error = rig_clean(f->rig, "a \xff\xfe \"b\"\n");
+	assert_int_equal(rig_write(f->rig, &f->rows), ST_OK);
+	assert_int_equal(st_reader_run(f->reader, first, &out, &f->diag), ST_OK);
+	assert_at(parse(f, &out), "error/text", "\"a \xef\xbf\xbd\xef\xbf\xbd \\\"b\\\"\\n\"");
+}
+
 static void a_run_of_another_tenant_is_not_there(void **state)
 {
 	struct fixture *f = *state;
@@ -353,6 +525,14 @@ int main(void)
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(tokens_are_found_by_hash_alone, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(an_answer_is_kept_word_for_word, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(calls_tell_what_was_asked_and_what_it_cost, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(a_hold_says_where_it_stands_and_who_frees_it, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(usage_is_summed_by_what_was_asked, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(an_export_holds_every_row_of_the_run_and_no_other,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(bytes_that_are_no_text_are_mended, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

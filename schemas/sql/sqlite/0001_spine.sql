@@ -195,7 +195,7 @@ CREATE TABLE transcript (
 	at INTEGER NOT NULL,
 	text TEXT NOT NULL
 ) STRICT;
-CREATE INDEX transcript_of_run ON transcript (run_no);
+CREATE INDEX transcript_of_call ON transcript (run_no, call, attempt);
 
 CREATE TABLE answer (
 	key_hash BLOB PRIMARY KEY CHECK (length(key_hash) = 32),
