@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "orchestrator/answer.h"
 #include "orchestrator/core_private.h"
 #include "schemas/mem.h"
 
@@ -162,12 +163,27 @@ void st_core_touch(struct st_core *core, struct st_run *run)
 	}
 }
 
+/* Who asks again gets the same answer, also after a crash. Refusals changed nothing and are not
+ * kept: asking again may then succeed. */
+static void keep_answer(struct st_turn *turn, const struct st_clean *body)
+{
+	struct st_row_answer *row = st_rows_add_answer(&turn->update->rows);
+	memcpy(row->key_hash, turn->idempotency->key_hash, sizeof row->key_hash);
+	memcpy(row->body_hash, turn->idempotency->body_hash, sizeof row->body_hash);
+	row->at = turn->now;
+	row->status = st_answer_event_status(turn->type, ST_OK);
+	row->body = st_clean_copy(body);
+}
+
 void st_turn_reply(struct st_turn *turn, enum st_err code, const struct st_run *run,
 		   struct st_clean *body)
 {
 	if (turn->reply == NULL) {
 		st_clean_free(body);
 		return;
+	}
+	if (code == ST_OK && turn->idempotency != NULL && body != NULL) {
+		keep_answer(turn, body);
 	}
 	struct st_effect *effect = st_update_add(turn->update, ST_EFFECT_REPLY);
 	effect->reply.token = turn->reply;
@@ -247,6 +263,8 @@ void st_core_step(struct st_core *core, const struct st_event *event, struct st_
 	    .ids = {.now = event->now, .random = {event->random[0], event->random[1]}},
 	    .actor = &event->actor,
 	    .reply = event->reply,
+	    .type = event->type,
+	    .idempotency = event->idempotency,
 	};
 	switch (event->type) {
 	case ST_EVENT_SUBMIT:

@@ -287,17 +287,26 @@ static void note_resolution(struct st_turn *turn, struct st_run *run, int step, 
 		    st_tell_external_id(turn, row->kind, row->id, NULL));
 }
 
+/* Which call is resolved: the one that is named, or the one that the open halt is about. */
+static struct st_id decide_call(const struct st_run *run, const struct st_decide *decide)
+{
+	bool about_halt = st_id_is_none(decide->call) && run->halt.kind == ST_HALT_IN_DOUBT &&
+			  st_id_equal(decide->halt, run->halt.id);
+	return about_halt ? run->halt.call : decide->call;
+}
+
 static void decide_resolve(struct st_turn *turn, struct st_run *run, const struct st_decide *decide)
 {
 	int step = 0;
 	int k = 0;
-	if (!find_doubt(run, decide->call, &step, &k)) {
+	const struct st_id asked = decide_call(run, decide);
+	if (!find_doubt(run, asked, &step, &k)) {
 		refuse(turn, ST_ERR_CONFLICT, "this call is not in doubt");
 		return;
 	}
 	note_resolution(turn, run, step, k, decide);
 	bool answers_halt =
-	    run->halt.kind == ST_HALT_IN_DOUBT && st_id_equal(run->halt.call, decide->call);
+	    run->halt.kind == ST_HALT_IN_DOUBT && st_id_equal(run->halt.call, asked);
 	if (answers_halt) {
 		st_run_close_halt(turn, run, "resolved", st_tell_text(turn, decide->reason));
 		st_run_continue(turn, run, "resolved");

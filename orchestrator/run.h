@@ -119,6 +119,8 @@ struct st_turn {
 	struct st_id_source ids;
 	const struct st_actor *actor;
 	void *reply;
+	enum st_event_type type;
+	const struct st_idempotency *idempotency; /* or NULL */
 };
 
 /* The only movers. Each checks the machine's table, marks the row dirty, keeps the clock. */

@@ -71,11 +71,20 @@ struct st_decide {
 	const char *reason;	 /* or NULL; raw */
 };
 
+/* What a request is known by when it is asked again. */
+struct st_idempotency {
+	uint8_t key_hash[ST_HASH_BYTES];  /* of tenant, method, path and key */
+	uint8_t body_hash[ST_HASH_BYTES]; /* of what was asked */
+};
+
 struct st_event {
 	enum st_event_type type;
 	st_time now;	    /* one reading for the whole event */
 	uint64_t random[2]; /* fresh for every event; ids and jitter come out of it */
 	void *reply;	    /* handed back in the reply effect; NULL: nobody waits */
+	/* NULL, or borrowed until the answer: an ST_OK answer is kept under it, in the same batch
+	 */
+	const struct st_idempotency *idempotency;
 	struct st_actor actor;
 	struct st_id run; /* all but SUBMIT, LOAD, TIMER, DRAIN */
 	union {

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "orchestrator/decision.h"
+
+#include <string.h>
+
+#include "schemas/decode.h"
+
+static bool is_listed(const char *name, const char *const *known)
+{
+	for (; *known != NULL; known++) {
+		if (strcmp(name, *known) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A misspelt field must not mean that nothing was said. `known` ends with NULL. */
+static int check_fields(struct st_decode *decode, const json_t *object, const char *const *known)
+{
+	const char *name = NULL;
+	json_t *value = NULL;
+	if (object == NULL) {
+		return st_fail(decode->diag, ST_ERR_INVALID, "the body is empty: send an object");
+	}
+	if (!json_is_object(object)) {
+		return st_decode_mismatch(decode, "an object", object);
+	}
+	json_object_foreach((json_t *)(uintptr_t)object, name, value)
+	{
+		if (!is_listed(name, known)) {
+			(void)st_decode_enter(decode, name);
+			return st_fail_at(decode->diag, ST_ERR_INVALID, decode->pointer,
+					  "there is no field \"%.64s\" here", name);
+		}
+	}
+	return ST_OK;
+}
+
+static int check_length(struct st_decode *decode, const char *name, const char *text, size_t max)
+{
+	if (text == NULL || strlen(text) <= max) {
+		return ST_OK;
+	}
+	(void)st_decode_enter(decode, name);
+	return st_fail_at(decode->diag, ST_ERR_INVALID, decode->pointer,
+			  "longer than %zu bytes: shorten it", max);
+}
+
+static int get_reason(struct st_decode *decode, const json_t *body, const char **reason)
+{
+	*reason = NULL;
+	int err = st_decode_get_text(decode, body, "reason", reason);
+	return err != ST_OK ? err : check_length(decode, "reason", *reason, ST_REASON_BYTES_MAX);
+}
+
+/* The text of a field that must be there. */
+static int need_text(struct st_decode *decode, const json_t *body, const char *name,
+		     const char **out)
+{
+	*out = NULL;
+	int err = st_decode_get_text(decode, body, name, out);
+	if (err == ST_OK && *out == NULL) {
+		(void)st_decode_enter(decode, name);
+		err = st_fail_at(decode->diag, ST_ERR_INVALID, decode->pointer,
+				 "the field \"%s\" is missing", name);
+	}
+	return err;
+}
+
+static int get_meter(struct st_decode *decode, const char *name, enum st_meter *out)
+{
+	if (st_meter_parse(name, out)) {
+		return ST_OK;
+	}
+	return st_fail_at(
+	    decode->diag, ST_ERR_INVALID, decode->pointer,
+	    "there is no meter \"%.64s\"; meters are tokens, tool_steps, cost_nusd and "
+	    "those that verdicts name",
+	    name);
+}
+
+/* {meter: n} over what `amounts` holds. */
+static int get_amounts(struct st_decode *decode, const json_t *object, struct st_amounts *amounts)
+{
+	const char *name = NULL;
+	json_t *value = NULL;
+	json_object_foreach((json_t *)(uintptr_t)object, name, value)
+	{
+		enum st_meter meter = ST_METER_TOKENS;
+		size_t mark = st_decode_enter(decode, name);
+		int err = get_meter(decode, name, &meter);
+		if (err == ST_OK) {
+			err = st_decode_int(decode, value, 0, INT64_MAX, &amounts->of[meter]);
+		}
+		if (err != ST_OK) {
+			return err;
+		}
+		st_decode_leave(decode, mark);
+	}
+	return ST_OK;
+}
+
+static int get_grant(struct st_decode *decode, const json_t *item, struct st_grant_asked *grant)
+{
+	static const char *const known[] = {"scope", "meter", "amount", NULL};
+	static const int64_t range[2] = {1, INT64_MAX};
+	const char *scope = NULL;
+	const char *meter = NULL;
+	int err = check_fields(decode, item, known);
+	if (err == ST_OK) {
+		err = st_decode_get_text(decode, item, "scope", &scope);
+	}
+	if (err == ST_OK) {
+		err = need_text(decode, item, "meter", &meter);
+	}
+	if (err != ST_OK) {
+		return err;
+	}
+	grant->scope = ST_SCOPE_RUN;
+	if (scope != NULL &&
+	    (!st_scope_parse(scope, &grant->scope) || grant->scope > ST_SCOPE_RUN)) {
+		(void)st_decode_enter(decode, "scope");
+		return st_fail_at(decode->diag, ST_ERR_INVALID, decode->pointer,
+				  "grants go to the scope \"run\" or \"step\", not \"%.64s\"",
+				  scope);
+	}
+	size_t mark = st_decode_enter(decode, "meter");
+	err = get_meter(decode, meter, &grant->meter);
+	if (err != ST_OK) {
+		return err;
+	}
+	st_decode_leave(decode, mark);
+	grant->amount = 0;
+	err = st_decode_get_int(decode, item, "amount", range, &grant->amount);
+	if (err == ST_OK && grant->amount == 0) {
+		err = st_fail_at(decode->diag, ST_ERR_INVALID, decode->pointer,
+				 "the field \"amount\" is missing");
+	}
+	return err;
+}
+
+static int get_grants(struct st_decode *decode, const json_t *body, struct st_decide *out)
+{
+	const json_t *grants = NULL;
+	int err = st_decode_get_array(decode, body, "grants", &grants);
+	if (err != ST_OK || grants == NULL) {
+		return err;
+	}
+	size_t mark = st_decode_enter(decode, "grants");
+	if (json_array_size(grants) > ST_GRANTS_MAX) {
+		return st_fail_at(decode->diag, ST_ERR_INVALID, decode->pointer,
+				  "at most %d grants at once", ST_GRANTS_MAX);
+	}
+	for (size_t i = 0; i < json_array_size(grants); i++) {
+		size_t inner = st_decode_enter_index(decode, i);
+		err = get_grant(decode, json_array_get(grants, i), &out->grants[i]);
+		if (err != ST_OK) {
+			return err;
+		}
+		st_decode_leave(decode, inner);
+	}
+	out->n_grants = json_array_size(grants);
+	st_decode_leave(decode, mark);
+	return ST_OK;
+}
+
+static int decode_grant(struct st_decode *decode, const json_t *body, struct st_decide *out)
+{
+	static const char *const known[] = {"decision", "grants", "reason", NULL};
+	int err = check_fields(decode, body, known);
+	out->decision = ST_DECISION_GRANT;
+	return err != ST_OK ? err : get_grants(decode, body, out);
+}
+
+static int decode_deny(struct st_decode *decode, const json_t *body, struct st_decide *out)
+{
+	static const char *const known[] = {"decision", "reason", NULL};
+	out->decision = ST_DECISION_DENY;
+	return check_fields(decode, body, known);
+}
+
+static int get_outcome(struct st_decode *decode, const json_t *body, struct st_decide *out)
+{
+	const char *outcome = NULL;
+	int err = need_text(decode, body, "outcome", &outcome);
+	if (err != ST_OK) {
+		return err;
+	}
+	out->happened = strcmp(outcome, "happened") == 0;
+	if (!out->happened && strcmp(outcome, "did_not_happen") != 0) {
+		(void)st_decode_enter(decode, "outcome");
+		return st_fail_at(decode->diag, ST_ERR_INVALID, decode->pointer,
+				  "expected \"happened\" or \"did_not_happen\"");
+	}
+	return ST_OK;
+}
+
+static int get_call(struct st_decode *decode, const json_t *body, struct st_decide *out)
+{
+	const char *call = NULL;
+	int err = st_decode_get_text(decode, body, "call", &call);
+	if (err == ST_OK && call != NULL && st_id_parse(call, ST_ID_CALL, &out->call) != ST_OK) {
+		(void)st_decode_enter(decode, "call");
+		err = st_fail_at(decode->diag, ST_ERR_INVALID, decode->pointer,
+				 "expected the id of a call: c_ and a UUID");
+	}
+	return err;
+}
+
+static int get_usage(struct st_decode *decode, const json_t *body, struct st_decide *out)
+{
+	const json_t *usage = NULL;
+	int err = st_decode_get_object(decode, body, "usage", &usage);
+	if (err != ST_OK || usage == NULL) {
+		return err;
+	}
+	size_t mark = st_decode_enter(decode, "usage");
+	out->usage_known = true;
+	err = get_amounts(decode, usage, &out->usage);
+	if (err == ST_OK) {
+		st_decode_leave(decode, mark);
+	}
+	return err;
+}
+
+static int decode_resolve(struct st_decode *decode, const json_t *body, struct st_decide *out)
+{
+	static const char *const known[] = {"decision", "outcome", "call", "external_id",
+					    "usage",	"reason",  NULL};
+	int err = check_fields(decode, body, known);
+	out->decision = ST_DECISION_RESOLVE;
+	if (err == ST_OK) {
+		err = get_outcome(decode, body, out);
+	}
+	if (err == ST_OK) {
+		err = get_call(decode, body, out);
+	}
+	if (err == ST_OK) {
+		err = st_decode_get_text(decode, body, "external_id", &out->external_id);
+	}
+	if (err == ST_OK) {
+		err =
+		    check_length(decode, "external_id", out->external_id, ST_EXTERNAL_ID_BYTES_MAX);
+	}
+	return err != ST_OK ? err : get_usage(decode, body, out);
+}
+
+int st_decision_decode(const json_t *body, struct st_decide *out, struct st_diag *diag)
+{
+	static const struct {
+		const char *name;
+		int (*decode)(struct st_decode *decode, const json_t *body, struct st_decide *out);
+	} decisions[] = {
+	    {"grant", decode_grant}, {"deny", decode_deny}, {"resolve", decode_resolve}};
+	struct st_decode decode = {.diag = diag};
+	const char *decision = NULL;
+	if (!json_is_object(body)) { /* says so; the fields depend on the decision */
+		return check_fields(&decode, body, NULL);
+	}
+	int err = need_text(&decode, body, "decision", &decision);
+	if (err == ST_OK) {
+		err = get_reason(&decode, body, &out->reason);
+	}
+	if (err != ST_OK) {
+		return err;
+	}
+	for (size_t i = 0; i < sizeof decisions / sizeof decisions[0]; i++) {
+		if (strcmp(decision, decisions[i].name) == 0) {
+			return decisions[i].decode(&decode, body, out);
+		}
+	}
+	(void)st_decode_enter(&decode, "decision");
+	return st_fail_at(diag, ST_ERR_INVALID, decode.pointer,
+			  "expected \"grant\", \"deny\" or \"resolve\"");
+}
+
+int st_control_decode(const json_t *body, const char **reason, struct st_diag *diag)
+{
+	static const char *const known[] = {"reason", NULL};
+	struct st_decode decode = {.diag = diag};
+	*reason = NULL;
+	if (body == NULL) {
+		return ST_OK;
+	}
+	int err = check_fields(&decode, body, known);
+	return err != ST_OK ? err : get_reason(&decode, body, reason);
+}
+
+int st_limits_decode(const json_t *body, struct st_amounts *limits, const char **reason,
+		     struct st_diag *diag)
+{
+	static const char *const known[] = {"limits", "reason", NULL};
+	struct st_decode decode = {.diag = diag};
+	const json_t *object = NULL;
+	for (int m = 0; m < ST_METER_COUNT; m++) {
+		limits->of[m] = ST_UNLIMITED;
+	}
+	int err = check_fields(&decode, body, known);
+	if (err == ST_OK) {
+		err = get_reason(&decode, body, reason);
+	}
+	if (err == ST_OK) {
+		err = st_decode_get_object(&decode, body, "limits", &object);
+	}
+	if (err != ST_OK) {
+		return err;
+	}
+	(void)st_decode_enter(&decode, "limits");
+	if (json_object_size(object) == 0) {
+		return st_fail_at(diag, ST_ERR_INVALID, decode.pointer,
+				  "name at least one limit: {\"limits\":{\"tokens\":200000}}");
+	}
+	return get_amounts(&decode, object, limits);
+}
+
+int st_token_decode(const json_t *body, struct st_actor *out, struct st_diag *diag)
+{
+	static const char *const known[] = {"role", "tenant", "name", NULL};
+	struct st_decode decode = {.diag = diag};
+	const char *role = NULL;
+	int err = check_fields(&decode, body, known);
+	*out = (struct st_actor){0};
+	if (err == ST_OK) {
+		err = need_text(&decode, body, "role", &role);
+	}
+	if (err == ST_OK && st_role_parse(role) < 0) {
+		(void)st_decode_enter(&decode, "role");
+		err = st_fail_at(diag, ST_ERR_INVALID, decode.pointer,
+				 "expected \"viewer\", \"submitter\", \"approver\" or \"admin\"");
+	}
+	if (err == ST_OK) {
+		out->role = (enum st_role)st_role_parse(role);
+		err = st_decode_get_name(&decode, body, "tenant", out->tenant);
+	}
+	return err != ST_OK ? err : st_decode_get_name(&decode, body, "name", out->name);
+}

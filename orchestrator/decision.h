@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What does the body of a request about a run or a token ask for? */
+#ifndef ST_ORCHESTRATOR_DECISION_H
+#define ST_ORCHESTRATOR_DECISION_H
+
+#include <jansson.h>
+
+#include "schemas/event.h"
+
+#define ST_REASON_BYTES_MAX 4096
+#define ST_EXTERNAL_ID_BYTES_MAX 256
+
+/* All: 0, or ST_ERR_INVALID with the pointer of the value. Unknown fields are errors. Texts in what
+ * they give are borrowed from the body. A body of NULL is an empty object. */
+
+/* {"decision":"grant","grants":[{"scope":"run","meter":"tokens","amount":n}],"reason"} ·
+ * {"decision":"deny","reason"} · {"decision":"resolve","outcome":"happened"|"did_not_happen",
+ * "call","external_id","usage":{meter:n},"reason"}. `out->halt` is left alone. */
+int st_decision_decode(const json_t *body, struct st_decide *out, struct st_diag *diag);
+
+/* {"reason"}; NULL in *reason when none is given. */
+int st_control_decode(const json_t *body, const char **reason, struct st_diag *diag);
+
+/* {"limits":{meter:n},"reason"}: at least one limit, each >= 0; the others are ST_UNLIMITED. */
+int st_limits_decode(const json_t *body, struct st_amounts *limits, const char **reason,
+		     struct st_diag *diag);
+
+/* {"role","tenant","name"} of a new token; tenant and name "" when they are not given. */
+int st_token_decode(const json_t *body, struct st_actor *out, struct st_diag *diag);
+
+#endif
