@@ -13,6 +13,12 @@ st_embedded_run_schema_end:
 st_embedded_config_schema:
 	.incbin "schemas/json/config.schema.json"
 st_embedded_config_schema_end:
+
+	.globl st_embedded_openapi
+	.globl st_embedded_openapi_end
+st_embedded_openapi:
+	.incbin "schemas/json/openapi.json"
+st_embedded_openapi_end:
 	.byte 0
 
 	.section .note.GNU-stack, "", %progbits

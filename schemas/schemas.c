@@ -13,6 +13,8 @@ extern const char st_embedded_run_schema[];
 extern const char st_embedded_run_schema_end[];
 extern const char st_embedded_config_schema[];
 extern const char st_embedded_config_schema_end[];
+extern const char st_embedded_openapi[];
+extern const char st_embedded_openapi_end[];
 
 struct st_schemas {
 	struct st_schema *run;
@@ -28,6 +30,9 @@ const char *st_schemas_text(enum st_schemas_text which, size_t *len)
 	case ST_SCHEMAS_CONFIG:
 		*len = (size_t)(st_embedded_config_schema_end - st_embedded_config_schema);
 		return st_embedded_config_schema;
+	case ST_SCHEMAS_OPENAPI:
+		*len = (size_t)(st_embedded_openapi_end - st_embedded_openapi);
+		return st_embedded_openapi;
 	}
 	*len = 0;
 	return "";

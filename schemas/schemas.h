@@ -14,8 +14,8 @@ struct st_schemas;
 struct st_schemas *st_schemas_new(void);
 void st_schemas_free(struct st_schemas *schemas);
 
-enum st_schemas_text { ST_SCHEMAS_RUN, ST_SCHEMAS_CONFIG };
-/* The schema as it stands in the tree, for whoever wants to see it. Not NUL-ended. */
+enum st_schemas_text { ST_SCHEMAS_RUN, ST_SCHEMAS_CONFIG, ST_SCHEMAS_OPENAPI };
+/* The document as it stands in the tree, for whoever wants to see it. Not NUL-ended. */
 const char *st_schemas_text(enum st_schemas_text which, size_t *len);
 
 /* Does the document follow run.schema.json or config.schema.json? 0, or ST_ERR_INVALID with the

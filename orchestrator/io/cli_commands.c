@@ -29,6 +29,14 @@ const struct st_option st_common_options[] = {
 
 static const struct st_option init_options[] = {STORE_OPTION, END};
 
+static const struct st_option serve_options[] = {
+    STORE_OPTION,
+    CONFIG_OPTION,
+    {"listen", "ADDR", "127.0.0.1:PORT (0: any) or unix:PATH; default 127.0.0.1:7420", NULL, 0},
+    {"record", "FILE", "add every provider's answer to this cassette", NULL, 0},
+    END,
+};
+
 static const struct st_option run_options[] = {
     STORE_OPTION,
     CONFIG_OPTION,
@@ -44,6 +52,11 @@ const struct st_command st_commands[] = {
      "Prints {\"store\":…,\"token\":…} once; the token is not stored, only its hash. Refuses when "
      "something is there already.",
      "stint init --store sqlite:stint.db", 0, 0, init_options, st_cli_init},
+    {"serve", "[--store URI] [--listen ADDR] [--config FILE]", "run the daemon",
+     "Prints one line of JSON when it is ready. SIGTERM drains: no new call, calls in flight get "
+     "20 seconds to end, exit 0; a second signal ends it at once.",
+     "stint serve --store sqlite:stint.db --listen 127.0.0.1:7420", 0, 0, serve_options,
+     st_cli_serve},
     {"run", "FILE|- [--store URI] [--config FILE] [--param NAME=VALUE]…",
      "run a definition in the foreground",
      "Makes the store when it is missing. Without --store the runs of this user are kept in "
