@@ -116,7 +116,8 @@ int st_store_read_key(const char *path, struct st_seal_key *key, struct st_diag 
 	} else if (fstat(fd, &st) != 0 || (st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
 		err = st_fail(diag, ST_ERR_FORBIDDEN,
 			      "the seal key %s can be used by others: chmod 600 it", name.data);
-	} else if (read(fd, key->bytes, sizeof key->bytes) != (ssize_t)sizeof key->bytes) {
+	} else if (st.st_size != ST_SEAL_KEY_BYTES ||
+		   read(fd, key->bytes, sizeof key->bytes) != (ssize_t)sizeof key->bytes) {
 		err = st_fail(diag, ST_ERR_CORRUPT, "the seal key %s is not %d bytes long",
 			      name.data, ST_SEAL_KEY_BYTES);
 	}
@@ -308,6 +309,30 @@ int st_store_find(const char *path, struct st_diag *diag)
 	return ST_OK;
 }
 
+/* SQLite reads what misses of the last page as zeros. Only the database itself can be short: what
+ * a crash left half done in a checkpoint still stands in the WAL. */
+static int check_size(sqlite3 *db, const char *path, struct st_diag *diag)
+{
+	struct st_buf wal = {0};
+	struct stat st = {0};
+	int64_t n_pages = 0;
+	int64_t page_bytes = 0;
+	st_buf_addf(&wal, "%s-wal", path);
+	bool has_wal = stat(wal.data, &st) == 0 && st.st_size > 0;
+	st_buf_fini(&wal);
+	int err = read_pragma(db, "PRAGMA page_count", &n_pages, diag);
+	if (err == ST_OK) {
+		err = read_pragma(db, "PRAGMA page_size", &page_bytes, diag);
+	}
+	if (err == ST_OK && !has_wal &&
+	    (stat(path, &st) != 0 || st.st_size < n_pages * page_bytes)) {
+		err = st_fail(diag, ST_ERR_CORRUPT,
+			      "%s is cut off: it should have %lld bytes; restore a backup", path,
+			      (long long)(n_pages * page_bytes));
+	}
+	return err;
+}
+
 static int open_db(struct st_store *store, struct st_diag *diag)
 {
 	sqlite3 **db = &store->writer.db;
@@ -328,6 +353,9 @@ static int open_db(struct st_store *store, struct st_diag *diag)
 	err = st_store_check_header(*db, store->path, &version, diag);
 	if (err == ST_OK && version < ST_SQL_SQLITE_VERSION) {
 		err = migrate(*db, version, diag);
+	}
+	if (err == ST_OK) {
+		err = check_size(*db, store->path, diag);
 	}
 	if (err == ST_OK) {
 		err = check_schema(*db, store->path, diag);
