@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "orchestrator/io/cli.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "orchestrator/io/cli_help.h"
+#include "orchestrator/shown.h"
 #include "schemas/buf.h"
+#include "schemas/mem.h"
 
 const char *st_cli_get(const struct st_cli *cli, const char *name)
 {
@@ -72,34 +75,52 @@ static enum st_exit exit_of(enum st_err code)
 	return ST_EXIT_FAILED;
 }
 
+static void add_failure_json(struct st_buf *out, const struct st_diag *diag, const char *text)
+{
+	st_buf_add_text(out, "{\"error\":\"");
+	for (const char *p = st_err_name(diag->code); *p != '\0'; p++) {
+		st_buf_add_char(out, (char)tolower((unsigned char)*p));
+	}
+	st_buf_add_text(out, "\",\"detail\":");
+	st_buf_add_json_string(out, text, strlen(text));
+	if (diag->pointer[0] != '\0') {
+		st_buf_add_text(out, ",\"pointer\":");
+		st_buf_add_json_string(out, diag->pointer, strlen(diag->pointer));
+	}
+	st_buf_add_text(out, "}");
+}
+
 int st_cli_fail(const struct st_cli *cli, const struct st_diag *diag)
 {
 	const char *text = diag->text[0] != '\0' ? diag->text : st_err_text(diag->code);
+	struct st_buf out = {0};
 	if (cli->json) {
-		struct st_buf out = {0};
-		st_buf_addf(&out, "{\"error\":\"%s\",\"detail\":", st_err_name(diag->code));
-		st_buf_add_json_string(&out, text, strlen(text));
-		if (diag->pointer[0] != '\0') {
-			st_buf_add_text(&out, ",\"pointer\":");
-			st_buf_add_json_string(&out, diag->pointer, strlen(diag->pointer));
-		}
-		(void)fprintf(stderr, "%s}\n", out.data);
-		st_buf_fini(&out);
-	} else if (diag->pointer[0] != '\0') {
-		(void)fprintf(stderr, "stint: at %s: %s\n", diag->pointer, text);
+		add_failure_json(&out, diag, text);
 	} else {
-		(void)fprintf(stderr, "stint: %s\n", text);
+		st_buf_add_text(&out, "stint: ");
+		if (diag->pointer[0] != '\0') {
+			st_buf_add_text(&out, "at ");
+			st_shown_add(&out, diag->pointer, strlen(diag->pointer));
+			st_buf_add_text(&out, ": ");
+		}
+		st_shown_add_lines(&out, text, strlen(text));
 	}
+	(void)fprintf(stderr, "%s\n", out.data);
+	st_buf_fini(&out);
 	return (int)exit_of(diag->code);
 }
 
 int st_cli_usage(const struct st_cli *cli, const char *format, ...)
 {
 	va_list args;
+	char text[512];
+	struct st_buf shown = {0};
 	va_start(args, format);
-	(void)fputs("stint: ", stderr);
-	(void)vfprintf(stderr, format, args);
+	(void)vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	st_shown_add(&shown, text, strlen(text));
+	(void)fprintf(stderr, "stint: %s", shown.data != NULL ? shown.data : "");
+	st_buf_fini(&shown);
 	if (cli->command != NULL) {
 		(void)fprintf(stderr, "\nusage: stint %s %s\nsee: stint help %s\n",
 			      cli->command->name, cli->command->args, cli->command->name);
@@ -228,10 +249,7 @@ int st_cli_main(int argc, char **argv)
 	if (cli.command == NULL) {
 		return st_cli_unknown(argv[1]);
 	}
-	const char **args = calloc((size_t)argc, sizeof(char *));
-	if (args == NULL) {
-		return ST_EXIT_FAILED;
-	}
+	const char **args = st_alloc_array((size_t)argc, sizeof(char *));
 	cli.args = args;
 	int code = parse(&cli, argc - 1 - words, argv + 1 + words);
 	if (code == 0 && st_cli_has(&cli, "help")) {
@@ -245,7 +263,7 @@ int st_cli_main(int argc, char **argv)
 	} else if (code == 0) {
 		code = cli.command->run(&cli);
 	}
-	free(args);
+	st_free(args);
 	if (fflush(stdout) != 0 && code == ST_EXIT_DONE) {
 		code = ST_EXIT_FAILED; /* nobody got what was printed */
 	}

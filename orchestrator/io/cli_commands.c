@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "orchestrator/io/cli.h"
+#include "orchestrator/io/cli_client.h"
 
 const struct st_option st_common_options[] = {
     {"json", NULL, "print JSON for scripts", NULL, 0},
@@ -18,9 +19,28 @@ const struct st_option st_common_options[] = {
 	{                                                                                          \
 		"config", "FILE", "the operator's config", "STINT_CONFIG", 0                       \
 	}
-#define CONFIG_OPTION                                                                              \
+#define TENANT_OPTION                                                                              \
 	{                                                                                          \
-		"config", "FILE", "the operator's config", "STINT_CONFIG", 0                       \
+		"tenant", "NAME", "of this tenant only", NULL, 0                                   \
+	}
+#define REASON_OPTION                                                                              \
+	{                                                                                          \
+		"reason", "TEXT", "kept in the timeline", NULL, 0                                  \
+	}
+/* Where a client command finds its answers. */
+#define BACKEND_OPTIONS                                                                            \
+	{"url", "URL", "the server: http://127.0.0.1:PORT or unix:PATH", "STINT_URL", 0},          \
+	    {"token", "TOKEN", "the bearer token", "STINT_TOKEN", 0}, STORE_OPTION
+/* What deciding on a store needs, which goes on with the run itself. */
+#define DRIVE_OPTIONS                                                                              \
+	CONFIG_OPTION, {"no-input", NULL, "never ask, even on a terminal", NULL, 0},               \
+	{                                                                                          \
+		"wait", NULL, "with a server: follow the run to its next stop", NULL, 0            \
+	}
+#define PARAM_OPTION                                                                               \
+	{                                                                                          \
+		"param", "NAME=VALUE", "set a param of the definition (JSON, else text)", NULL,    \
+		    ST_OPTION_REPEATED                                                             \
 	}
 #define END                                                                                        \
 	{                                                                                          \
@@ -40,12 +60,111 @@ static const struct st_option serve_options[] = {
 static const struct st_option run_options[] = {
     STORE_OPTION,
     CONFIG_OPTION,
-    {"param", "NAME=VALUE", "set a param of the definition (JSON, else text)", NULL,
-     ST_OPTION_REPEATED},
+    PARAM_OPTION,
     {"record", "FILE", "add every provider's answer to this cassette", NULL, 0},
     {"no-input", NULL, "never ask, even on a terminal: exit 3 at a halt", NULL, 0},
     END,
 };
+
+static const struct st_option submit_options[] = {
+    BACKEND_OPTIONS,
+    PARAM_OPTION,
+    {"idempotency-key", "KEY", "the same key submits once, however often it is sent", NULL, 0},
+    {"dry-run", NULL, "only check the definition", NULL, 0},
+    {"wait", NULL, "follow the run to its end or next halt", NULL, 0},
+    CONFIG_OPTION,
+    END,
+};
+
+static const struct st_option check_options[] = {CONFIG_OPTION, PARAM_OPTION, END};
+
+static const struct st_option list_options[] = {
+    BACKEND_OPTIONS,
+    {"state", "STATE", "only runs in this state", NULL, 0},
+    {"workflow", "NAME", "only runs of this workflow", NULL, 0},
+    TENANT_OPTION,
+    {"limit", "N", "how many, 1 to 500 (50)", NULL, 0},
+    {"cursor", "CURSOR", "the page behind this one", NULL, 0},
+    END,
+};
+
+static const struct st_option look_options[] = {BACKEND_OPTIONS, END};
+static const struct st_option tenant_options[] = {BACKEND_OPTIONS, TENANT_OPTION, END};
+
+static const struct st_option timeline_options[] = {
+    BACKEND_OPTIONS,
+    {"follow", NULL, "go on as it grows, until the run is over", NULL, 0},
+    END,
+};
+
+static const struct st_option usage_options[] = {
+    BACKEND_OPTIONS,
+    TENANT_OPTION,
+    {"by", "WHAT", "run, step, workflow, agent, user, project, tenant, day or kind", NULL, 0},
+    {"from", "TIME", "settled at or after, like 2026-11-01T00:00:00Z", NULL, 0},
+    {"to", "TIME", "settled before", NULL, 0},
+    END,
+};
+
+static const struct st_option approve_options[] = {
+    BACKEND_OPTIONS,
+    DRIVE_OPTIONS,
+    {"halt", "HALT", "only if this is the halt that is open", NULL, 0},
+    {"grant", "METER=AMOUNT",
+     "grant this instead of what was lacking; run: or step: before it "
+     "names the scope, cost_usd takes dollars",
+     NULL, ST_OPTION_REPEATED},
+    REASON_OPTION,
+    END,
+};
+
+static const struct st_option deny_options[] = {
+    BACKEND_OPTIONS,
+    CONFIG_OPTION,
+    {"halt", "HALT", "only if this is the halt that is open", NULL, 0},
+    REASON_OPTION,
+    END,
+};
+
+static const struct st_option resolve_options[] = {
+    BACKEND_OPTIONS,
+    DRIVE_OPTIONS,
+    {"call", "CALL", "the call in doubt", NULL, 0},
+    {"as", "OUTCOME", "happened or did-not-happen", NULL, 0},
+    {"external-id", "ID", "what the provider called it", NULL, 0},
+    {"usage", "METER=N", "what it used; else all that is held counts", NULL, ST_OPTION_REPEATED},
+    {"halt", "HALT", "only if this is the halt that is open", NULL, 0},
+    REASON_OPTION,
+    END,
+};
+
+static const struct st_option control_options[] = {
+    BACKEND_OPTIONS,
+    CONFIG_OPTION,
+    REASON_OPTION,
+    END,
+};
+
+static const struct st_option resume_options[] = {
+    BACKEND_OPTIONS,
+    DRIVE_OPTIONS,
+    REASON_OPTION,
+    END,
+};
+
+static const struct st_option token_options[] = {
+    BACKEND_OPTIONS,
+    {"role", "ROLE", "viewer, submitter, approver or admin", NULL, 0},
+    {"tenant", "NAME", "sees and does only what is this tenant's", NULL, 0},
+    {"name", "NAME", "who has it, for the record", NULL, 0},
+    END,
+};
+
+static const struct st_option doctor_options[] = {BACKEND_OPTIONS, CONFIG_OPTION, END};
+
+#define RUN_TEXT                                                                                   \
+	"RUN is an id in full, the unique beginning of one (6 or more digits), or last: the "      \
+	"newest run."
 
 const struct st_command st_commands[] = {
     {"init", "[--store URI]", "make an empty store and its first admin token",
@@ -63,5 +182,64 @@ const struct st_command st_commands[] = {
      "$XDG_STATE_HOME/stint/runs.db. On a terminal it shows progress and asks at a halt; "
      "elsewhere it exits with 3 at a halt, and `stint approve RUN` goes on from there.",
      "stint run survey.json --param topic=pgbouncer", 1, 1, run_options, st_cli_run},
+    {"check", "FILE|- [--config FILE] [--param NAME=VALUE]…",
+     "check a definition without running it",
+     "Says what is wrong, where (a JSON pointer) and what to do.", "stint check survey.json", 1, 1,
+     check_options, st_cli_check},
+    {"submit", "FILE|- [--idempotency-key KEY] [--dry-run] [--wait] [--param NAME=VALUE]…",
+     "give a definition to the server",
+     "Prints the run once it is durable. With --wait the exit code says how it ended.",
+     "stint submit survey.json --idempotency-key monday --wait", 1, 1, submit_options,
+     st_cli_submit},
+    {"list", "[--state STATE] [--workflow NAME] [--tenant NAME]", "list runs, newest first", NULL,
+     "stint list --state halted", 0, 0, list_options, st_cli_list},
+    {"show", "RUN", "show a run: why it waits, its steps, its envelope", RUN_TEXT,
+     "stint show last", 1, 1, look_options, st_cli_show},
+    {"timeline", "RUN [--follow]", "show what happened in a run", RUN_TEXT,
+     "stint timeline last --follow", 1, 1, timeline_options, st_cli_timeline},
+    {"transcript", "RUN [CALL]", "show what a sandbox job did",
+     "Without CALL: the calls of the run.", "stint transcript last", 1, 2, look_options,
+     st_cli_transcript},
+    {"holds", "[RUN]", "list what is held, and what frees it", NULL, "stint holds", 0, 1,
+     tenant_options, st_cli_holds},
+    {"approvals", "", "list what waits for a decision", NULL, "stint approvals", 0, 0,
+     tenant_options, st_cli_approvals},
+    {"usage", "[RUN] [--by WHAT] [--from TIME] [--to TIME]", "sum up what was used", NULL,
+     "stint usage --by workflow --from 2026-11-01T00:00:00Z", 0, 1, usage_options, st_cli_usage_of},
+    {"export", "[RUN]", "write everything as JSON lines", NULL, "stint export last", 0, 1,
+     look_options, st_cli_export},
+    {"approve", "RUN [--grant METER=AMOUNT]… [--halt HALT] [--reason TEXT]",
+     "let a halted run go on",
+     "Without --grant: exactly what the refused accounts lacked. On a store without a daemon the "
+     "run then goes on here, to its next stop.",
+     "stint approve last --grant tokens=50000 --reason \"one more source\"", 1, 1, approve_options,
+     st_cli_approve},
+    {"deny", "RUN [--halt HALT] [--reason TEXT]", "refuse what a halted run asks for", RUN_TEXT,
+     "stint deny last --reason \"too expensive\"", 1, 1, deny_options, st_cli_deny},
+    {"resolve",
+     "RUN --call CALL --as happened|did-not-happen [--external-id ID] [--usage METER=N]…",
+     "say what became of a call in doubt",
+     "A call in doubt was sent and its end is unknown. Look at the provider, then say which it "
+     "was.",
+     "stint resolve last --call c_019aa2c3-5f00-7000-8000-000000000001 --as happened", 1, 1,
+     resolve_options, st_cli_resolve},
+    {"cancel", "RUN [--reason TEXT]", "end a run: it calls nothing any more", RUN_TEXT,
+     "stint cancel last", 1, 1, control_options, st_cli_cancel},
+    {"pause", "RUN [--reason TEXT]", "halt a run until it is resumed", RUN_TEXT, "stint pause last",
+     1, 1, control_options, st_cli_pause},
+    {"resume", "RUN [--reason TEXT]", "go on with a paused or interrupted run", RUN_TEXT,
+     "stint resume last", 1, 1, resume_options, st_cli_resume},
+    {"token create", "--role ROLE [--tenant NAME] [--name NAME]", "make a token",
+     "Prints it once; only its hash is kept.",
+     "stint token create --role submitter --tenant acme --name ci", 0, 0, token_options,
+     st_cli_token_create},
+    {"token list", "", "list the tokens, never their secrets", NULL, "stint token list", 0, 0,
+     tenant_options, st_cli_token_list},
+    {"token revoke", "ID", "make a token worthless", NULL,
+     "stint token revoke t_019aa2c3-5f00-7000-8000-000000000001", 1, 1, look_options,
+     st_cli_token_revoke},
+    {"doctor", "[--store URI] [--config FILE]", "check what stint needs here",
+     "One line each: ok, warn or FAIL. Exits with 1 when something fails.", "stint doctor", 0, 0,
+     doctor_options, st_cli_doctor},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL},
 };

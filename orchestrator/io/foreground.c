@@ -107,6 +107,7 @@ static void stop(struct drive *drive, int code)
 	drive->stopping = true;
 	drive->code = code;
 	(void)uv_signal_stop(&drive->on_int);
+	st_ask_close(&drive->ask);
 	st_engine_unwatch(drive->engine, &drive->watcher);
 	st_engine_close(drive->engine, GRACE_MS, on_closed, drive);
 }
@@ -177,6 +178,17 @@ static struct drive *drive_of_waiter(struct st_waiter *waiter)
 	return (struct drive *)(void *)((char *)waiter - offsetof(struct drive, waiter));
 }
 
+static void tell_answer(const struct drive *drive, const struct st_effect_reply *reply)
+{
+	char id[ST_ID_TEXT_MAX];
+	if (drive->what->cli->json) {
+		(void)printf("%s\n", reply->body != NULL ? st_clean_text(reply->body) : "{}");
+		return;
+	}
+	(void)printf("%s is %s\n", st_id_format(reply->run, ST_ID_RUN, id),
+		     st_machine_state_name(&st_run_machine, (int)reply->state));
+}
+
 static void on_first_answer(struct st_waiter *waiter, const struct st_effect_reply *reply)
 {
 	struct drive *drive = drive_of_waiter(waiter);
@@ -184,6 +196,11 @@ static void on_first_answer(struct st_waiter *waiter, const struct st_effect_rep
 		(void)st_fail(&drive->diag, reply->code, "%s",
 			      reply->body != NULL ? st_clean_text(reply->body) : "");
 		stop(drive, st_cli_fail(drive->what->cli, &drive->diag));
+		return;
+	}
+	if (drive->what->only_this) {
+		tell_answer(drive, reply);
+		stop(drive, ST_EXIT_DONE);
 		return;
 	}
 	drive->run = reply->run;
@@ -259,9 +276,13 @@ static void ask_person(struct drive *drive)
 static void on_interrupt(uv_signal_t *handle, int signum)
 {
 	struct drive *drive = handle->data;
+	char id[ST_ID_TEXT_MAX];
 	(void)signum;
-	(void)fprintf(stderr,
-		      "\ninterrupted: the run goes on where it stands with: stint resume\n");
+	(void)fprintf(
+	    stderr,
+	    "\ninterrupted; the run goes on where it stands with: stint resume %s --store "
+	    "%s\n",
+	    st_id_format(drive->run, ST_ID_RUN, id), drive->what->store_uri);
 	stop(drive, ST_EXIT_HALTED);
 }
 
@@ -281,6 +302,11 @@ static int start(struct drive *drive, struct st_diag *diag)
 	    .record_path = st_cli_get(what->cli, "record"),
 	};
 	int err = st_engine_new(&options, &drive->engine, diag);
+	if (err == ST_ERR_BUSY) {
+		char why[ST_DIAG_TEXT_MAX];
+		(void)snprintf(why, sizeof why, "%s", diag->text);
+		return st_fail(diag, ST_ERR_BUSY, "%s; if that is stint serve, set STINT_URL", why);
+	}
 	if (err != ST_OK) {
 		return err;
 	}
@@ -298,6 +324,12 @@ static int start(struct drive *drive, struct st_diag *diag)
 		stop(drive, st_cli_fail(what->cli, diag));
 		return ST_OK;
 	}
+	if (what->only_follow) {
+		drive->run = what->event.run;
+		drive->known = true;
+		tell_new(drive);
+		return ST_OK;
+	}
 	drive->waiter.answer = on_first_answer;
 	st_engine_event(drive->engine, &what->event, &drive->waiter);
 	return ST_OK;
@@ -309,6 +341,7 @@ int st_foreground_drive(struct st_foreground *foreground)
 	struct st_diag diag = {0};
 	drive->what = foreground;
 	drive->state = ST_RUN_QUEUED;
+	drive->seen = foreground->after_seq;
 	(void)uv_loop_init(&drive->loop);
 	int err = start(drive, &diag);
 	if (err != ST_OK) {

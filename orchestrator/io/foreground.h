@@ -17,10 +17,12 @@ struct st_foreground {
 	const struct st_cli *cli;
 	const char *store_uri;
 	struct st_event event; /* what it begins with: SUBMIT, or something about a run */
+	int64_t after_seq;     /* events up to here were told before */
+	bool only_this;	       /* no driving: stop when the event is durable */
+	bool only_follow;      /* no event: the run goes on by itself, as after an interrupt */
 	/* SUBMIT: reads and checks the definition once the engine has its config; gives it in
 	 * event.submit.def. NULL for other events. */
 	int (*prepare)(struct st_foreground *foreground, void *engine, struct st_diag *diag);
-	const char *path;
 };
 
 /* Brings the event in and follows the run until it is over or halted; at a halt on a terminal it

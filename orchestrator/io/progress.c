@@ -5,9 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "orchestrator/io/term.h"
+#include "orchestrator/shown.h"
 #include "schemas/state.h"
+
+#define STEP_COLUMNS 12
+#define HEAD_COLUMNS 36	  /* time, mark, type */
+#define LINE_COLUMNS 1000 /* of the data where there is no terminal */
 
 struct look {
 	const char *type;
@@ -48,83 +53,87 @@ int st_progress_state(const char *type)
 	return look_of(type)->state;
 }
 
-static bool in_colour(void)
+static void add_refusal(struct st_buf *line, const json_t *data)
 {
-	const char *none = getenv("NO_COLOR");
-	return isatty(STDOUT_FILENO) == 1 && (none == NULL || none[0] == '\0');
-}
-
-static void print_refusal(const json_t *data)
-{
+	static const char *const amounts[] = {"limit", "granted", "settled",
+					      "held",  "asked",	  "remaining"};
 	size_t i = 0;
-	const json_t *r = NULL;
-	json_array_foreach(json_object_get(data, "refused"), i, r)
+	const json_t *refused = NULL;
+	json_array_foreach(json_object_get(data, "refused"), i, refused)
 	{
-		(void)printf("  %s %s: limit %lld, granted %lld, settled %lld, held %lld, asked "
-			     "%lld, remaining %lld",
-			     json_string_value(json_object_get(r, "scope")),
-			     json_string_value(json_object_get(r, "meter")),
-			     json_integer_value(json_object_get(r, "limit")),
-			     json_integer_value(json_object_get(r, "granted")),
-			     json_integer_value(json_object_get(r, "settled")),
-			     json_integer_value(json_object_get(r, "held")),
-			     json_integer_value(json_object_get(r, "asked")),
-			     json_integer_value(json_object_get(r, "remaining")));
+		const char *scope = json_string_value(json_object_get(refused, "scope"));
+		const char *meter = json_string_value(json_object_get(refused, "meter"));
+		st_buf_addf(line, "%s %s %s:", i > 0 ? ";" : "", scope != NULL ? scope : "?",
+			    meter != NULL ? meter : "?");
+		for (size_t a = 0; a < sizeof amounts / sizeof amounts[0]; a++) {
+			const json_t *amount = json_object_get(refused, amounts[a]);
+			st_buf_addf(line, "%s %s ", a > 0 ? "," : "", amounts[a]);
+			st_shown_add_amount(line, meter != NULL ? meter : "",
+					    json_integer_value(amount));
+		}
 	}
 }
 
-/* Values are shown as they are in the data, cut to a line; control characters are escaped there. */
-static void print_data(const char *type, const char *text)
+/* name=value for what a person can use; ids and hashes stand in the JSON. */
+static void add_data(struct st_buf *line, const json_t *data)
 {
-	json_t *data = json_loads(text, 0, NULL);
 	const char *key = NULL;
 	json_t *value = NULL;
-	if (strcmp(type, "verdict.refused") == 0) {
-		print_refusal(data);
-		json_decref(data);
-		return;
-	}
-	json_object_foreach(data, key, value)
+	json_object_foreach((json_t *)data, key, value)
 	{
-		char *shown = NULL;
-		if (strcmp(key, "hold") == 0 || json_is_null(value) ||
+		if (json_is_null(value) || strcmp(key, "hold") == 0 || strcmp(key, "halt") == 0 ||
 		    strcmp(key, "params_hash") == 0) {
 			continue;
 		}
-		shown = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-		(void)printf("  %s=%.160s", key, shown != NULL ? shown : "?");
-		free(shown);
+		char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+		st_buf_addf(line, "  %s=%s", key, text != NULL ? text : "?");
+		free(text);
+	}
+}
+
+/* Everything that came from outside is escaped; the line is cut to the terminal. */
+static void add_line(struct st_buf *out, const struct st_event_view *event, struct st_look look)
+{
+	const struct look *mark = look_of(event->type);
+	char at[ST_TIME_TEXT_MAX];
+	char head[32];
+	struct st_buf raw = {0};
+	struct st_buf shown = {0};
+	json_t *data = json_loads(event->data, 0, NULL);
+	(void)snprintf(head, sizeof head, "%s %-20.20s", mark->mark, event->type);
+	st_buf_addf(&raw, event->item > 0 ? "%s[%d]" : "%s", event->step, event->item);
+	while (raw.len < STEP_COLUMNS) {
+		st_buf_add_char(&raw, ' ');
+	}
+	if (strcmp(event->type, "verdict.refused") == 0) {
+		add_refusal(&raw, data);
+	} else {
+		add_data(&raw, data);
+	}
+	st_shown_add(&shown, raw.data, raw.len);
+	st_buf_addf(out, "%.12s ", st_time_format(event->at, at) + strlen("2026-11-22T"));
+	st_shown_add_coloured(out, look, mark->colour, head);
+	st_buf_add_char(out, ' ');
+	(void)st_shown_add_cut(out, shown.data,
+			       look.width > HEAD_COLUMNS ? (size_t)(look.width - HEAD_COLUMNS)
+							 : LINE_COLUMNS);
+	while (out->data[out->len - 1] == ' ') {
+		out->len--;
 	}
 	json_decref(data);
+	st_buf_fini(&raw);
+	st_buf_fini(&shown);
 }
 
 void st_progress_print(const struct st_event_view *event, bool json)
 {
+	struct st_buf line = {0};
 	if (json) {
-		(void)printf("%s\n", event->json);
-		(void)fflush(stdout);
-		return;
-	}
-	const struct look *look = look_of(event->type);
-	bool colour = in_colour() && look->colour[0] != '\0';
-	char at[ST_TIME_TEXT_MAX];
-	char step[96] = "";
-	if (event->item > 0) {
-		(void)snprintf(step, sizeof step, "%s[%d]", event->step, event->item);
+		st_buf_add_text(&line, event->json);
 	} else {
-		(void)snprintf(step, sizeof step, "%s", event->step);
+		add_line(&line, event, st_term_look());
 	}
-	(void)st_time_format(event->at, at);
-	(void)printf("%.12s ", at + 11);
-	if (colour) {
-		(void)printf("\033[%sm", look->colour);
-	}
-	(void)printf("%s %-20s", look->mark, event->type);
-	if (colour) {
-		(void)printf("\033[0m");
-	}
-	(void)printf(" %-12s", step);
-	print_data(event->type, event->data);
-	(void)printf("\n");
-	(void)fflush(stdout);
+	st_buf_add_char(&line, '\n');
+	(void)st_term_print(&line);
+	st_buf_fini(&line);
 }

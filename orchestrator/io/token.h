@@ -3,6 +3,7 @@
 #ifndef ST_ORCHESTRATOR_IO_TOKEN_H
 #define ST_ORCHESTRATOR_IO_TOKEN_H
 
+#include "schemas/err.h"
 #include "schemas/event.h"
 #include "schemas/row.h"
 
@@ -13,6 +14,8 @@
  * too random to be guessed, so a slow hash would add nothing. */
 void st_token_make(const struct st_actor *actor, st_time now, struct st_row_token *row,
 		   char text[ST_TOKEN_TEXT_MAX]);
+/* Writes it into the store, durably. ST_ERR_BUSY when a daemon holds the store. */
+int st_token_write(const char *uri, const struct st_row_token *row, struct st_diag *diag);
 void st_token_hash(const char *text, uint8_t out[ST_HASH_BYTES]);
 
 #endif

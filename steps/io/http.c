@@ -147,6 +147,11 @@ void st_http_tap(struct st_http_call *call, st_http_tap_cb tap, void *arg)
 	call->tap_arg = arg;
 }
 
+int st_http_tapped_status(const struct st_http_call *call)
+{
+	return call->hop.status;
+}
+
 void st_http_abort(struct st_http_call *call)
 {
 	if (call->aborted) {

@@ -69,6 +69,8 @@ struct st_http_call *st_http_send_local(struct st_http_client *client, const cha
 /* Hands out the body as it comes instead of keeping it: response.body is then "". Only right after
  * sending. The callback may send and abort calls. */
 void st_http_tap(struct st_http_call *call, st_http_tap_cb tap, void *arg);
+/* In the tap: the status of the answer whose body comes. */
+int st_http_tapped_status(const struct st_http_call *call);
 
 /* Gives up: the callback comes soon, with ABORTED, or with NOT_SENT when nothing had left, or with
  * the answer when that was complete already. */
