@@ -2,6 +2,7 @@
 /* Making, checking and opening the SQLite store. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,16 +21,18 @@ static const char *const migrations[] = {st_sql_sqlite_0001, st_sql_sqlite_0002}
 _Static_assert(sizeof migrations / sizeof migrations[0] == ST_SQL_SQLITE_VERSION,
 	       "every migration is listed");
 
-static const char *const writer_pragmas = "PRAGMA journal_mode=WAL;"
-					  "PRAGMA synchronous=FULL;"
-					  "PRAGMA foreign_keys=ON;"
-					  "PRAGMA trusted_schema=OFF;"
-					  "PRAGMA cell_size_check=ON;"
-					  "PRAGMA busy_timeout=5000;"
-					  "PRAGMA cache_size=-2048;"
-					  "PRAGMA wal_autocheckpoint=4000;"
-					  "PRAGMA journal_size_limit=67108864;"
-					  "PRAGMA temp_store=MEMORY;";
+static const char *const writer_pragmas =
+    "PRAGMA journal_mode=WAL;"
+    "PRAGMA synchronous=FULL;"
+    "PRAGMA foreign_keys=ON;"
+    "PRAGMA trusted_schema=OFF;"
+    "PRAGMA cell_size_check=ON;"
+    "PRAGMA busy_timeout=5000;"
+    "PRAGMA cache_size=-2048;"
+    "PRAGMA wal_autocheckpoint=4000;"
+    "PRAGMA journal_size_limit=67108864;"
+    "PRAGMA secure_delete=OFF;" /* all is redacted or sealed */
+    "PRAGMA temp_store=MEMORY;";
 
 int st_store_fail(sqlite3 *db, int rc, struct st_diag *diag, const char *doing)
 {
@@ -194,12 +197,27 @@ static int fill_new(const char *path, struct st_diag *diag)
 	return err;
 }
 
+static pthread_once_t sqlite_once = PTHREAD_ONCE_INIT;
+
+/* Memory statistics take a lock at each of SQLite's allocations, and nobody reads them. */
+static void set_up_sqlite(void)
+{
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	(void)sqlite3_initialize();
+}
+
+void st_store_set_up(void)
+{
+	(void)pthread_once(&sqlite_once, set_up_sqlite);
+}
+
 int st_store_create(const char *uri, struct st_diag *diag)
 {
 	const char *path = st_store_path(uri, diag);
 	if (path == NULL) {
 		return ST_ERR_INVALID;
 	}
+	st_store_set_up();
 	if (sodium_init() < 0) {
 		return st_fail(diag, ST_ERR_IO, "libsodium cannot start");
 	}
@@ -409,6 +427,7 @@ int st_store_open(uv_loop_t *loop, const char *uri, struct st_store **out, struc
 	if (path == NULL) {
 		return ST_ERR_INVALID;
 	}
+	st_store_set_up();
 	struct st_store *store = st_alloc(sizeof *store);
 	store->lock_fd = -1;
 	store->path = st_strdup(path);

@@ -19,6 +19,7 @@ static const char *const reader_pragmas = "PRAGMA query_only=ON;"
 static int open_db(struct st_reader *reader, struct st_diag *diag)
 {
 	int64_t version = 0;
+	st_store_set_up();
 	int err = st_store_find(reader->path, diag);
 	if (err != ST_OK) {
 		return err;

@@ -107,6 +107,8 @@ struct st_store {
 	void *closed_arg;
 };
 
+/* Sets SQLite up for this process, once, before anything of it is used. */
+void st_store_set_up(void);
 /* What SQLite said, as one of ours. */
 int st_store_fail(sqlite3 *db, int rc, struct st_diag *diag, const char *doing);
 /* Starts the thread; releases what store_open.c opened. */
