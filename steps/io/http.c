@@ -92,7 +92,9 @@ static void on_turn_closed(uv_handle_t *handle)
 	void (*closed)(void *arg) = client->closed;
 	void *arg = client->closed_arg;
 	free_client(client);
-	closed(arg);
+	if (closed != NULL) {
+		closed(arg);
+	}
 }
 
 static void on_poll_closed(void *arg)

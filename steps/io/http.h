@@ -33,7 +33,8 @@ struct st_http_options {
  */
 int st_http_client_new(uv_loop_t *loop, const struct st_http_options *options,
 		       struct st_http_client **out, struct st_diag *diag);
-/* Ends every call (each is still called back), then closes and frees the client and calls back. */
+/* Ends every call (each is still called back), then closes and frees the client and calls back,
+ * unless closed is NULL. */
 void st_http_client_close(struct st_http_client *client, void (*closed)(void *arg), void *arg);
 /* Why the last answer could not be added to record_path, or NULL. */
 const char *st_http_client_record_failure(const struct st_http_client *client);
