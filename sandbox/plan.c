@@ -328,6 +328,42 @@ static int make_limits(const struct st_job_spec *spec, const struct st_job_caps 
 	return ST_OK;
 }
 
+static int64_t clamp(int64_t value, int64_t max)
+{
+	return value < 0 ? 0 : value > max ? max : value;
+}
+
+static int make_artifacts(const struct st_job_spec *spec, struct st_job_plan *plan,
+			  struct st_diag *diag)
+{
+	size_t n = json_array_size(spec->artifacts);
+	if (spec->artifacts == NULL) {
+		return ST_OK;
+	}
+	if (!json_is_array(spec->artifacts) || n > ST_ARTIFACT_PATTERNS_MAX) {
+		return st_fail_at(diag, ST_ERR_INVALID, "/artifacts",
+				  "must be an array of at most %d patterns",
+				  ST_ARTIFACT_PATTERNS_MAX);
+	}
+	plan->artifacts = st_alloc_array(n + 1, sizeof plan->artifacts[0]);
+	for (size_t i = 0; i < n; i++) {
+		const json_t *pattern = json_array_get(spec->artifacts, i);
+		const char *text = json_string_value(pattern);
+		if (text == NULL || strlen(text) != json_string_length(pattern) ||
+		    st_artifact_pattern_fault(text) != NULL) {
+			return st_fail_at(diag, ST_ERR_INVALID, "/artifacts",
+					  "pattern %zu is not one that can be looked for", i + 1);
+		}
+		plan->artifacts[plan->n_artifacts++] = st_strdup(text);
+	}
+	plan->artifact_caps = (struct st_artifact_caps){
+	    .files = clamp(spec->artifact_caps.files, ST_ARTIFACTS_MAX),
+	    .file_bytes = clamp(spec->artifact_caps.file_bytes, ST_ARTIFACT_BYTES_MAX),
+	    .bytes = clamp(spec->artifact_caps.bytes, ST_ARTIFACTS_BYTES_MAX),
+	};
+	return ST_OK;
+}
+
 static int make_rest(const struct st_job_spec *spec, struct st_job_plan *plan, struct st_diag *diag)
 {
 	if (spec->workdir != NULL && (spec->workdir[0] != '/' || strlen(spec->workdir) > 4000)) {
@@ -339,7 +375,7 @@ static int make_rest(const struct st_job_spec *spec, struct st_job_plan *plan, s
 				  ST_JOB_STDIN_BYTES_MAX);
 	}
 	plan->workdir = st_strdup(spec->workdir);
-	return ST_OK;
+	return make_artifacts(spec, plan, diag);
 }
 
 int st_job_plan_make(const struct st_job_spec *spec, const struct st_job_caps *caps,
@@ -384,6 +420,7 @@ void st_job_plan_free(struct st_job_plan *plan)
 	}
 	st_free(plan->commands);
 	free_strings(plan->env);
+	free_strings(plan->artifacts);
 	st_free(plan->workdir);
 	st_free(plan);
 }
@@ -438,6 +475,9 @@ void st_job_plan_print(const struct st_job_plan *plan, struct st_buf *buf)
 	st_buf_addf(
 	    buf, "limits: soft_ms=%lld hard_ms=%lld log_bytes=%zu files=%d core=0 umask=077\n",
 	    (long long)plan->soft_ms, (long long)plan->hard_ms, plan->log_bytes, ST_JOB_FILES_MAX);
+	if (plan->artifacts != NULL) {
+		print_words(buf, "artifacts:", plan->artifacts);
+	}
 	for (size_t i = 0; i < plan->n_env; i++) {
 		st_buf_add_text(buf, "env: ");
 		st_job_quote(buf, plan->env[i], strlen(plan->env[i]));

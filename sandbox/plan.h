@@ -39,6 +39,9 @@ struct st_job_plan {
 	int64_t soft_ms;
 	int64_t hard_ms;
 	size_t log_bytes;
+	char **artifacts; /* NULL-ended patterns without fault; NULL: no files are kept */
+	size_t n_artifacts;
+	struct st_artifact_caps artifact_caps;
 };
 
 /*

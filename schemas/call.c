@@ -89,6 +89,7 @@ void st_job_spec_fini(struct st_job_spec *spec)
 {
 	json_decref(spec->commands);
 	json_decref(spec->env);
+	json_decref(spec->artifacts);
 	st_free(spec->workdir);
 	st_free(spec->stdin_text);
 	*spec = (struct st_job_spec){0};
@@ -97,6 +98,7 @@ void st_job_spec_fini(struct st_job_spec *spec)
 void st_job_result_fini(struct st_job_result *result)
 {
 	json_decref(result->transcript);
+	st_artifacts_free(result->artifacts, result->n_artifacts);
 	*result = (struct st_job_result){0};
 }
 

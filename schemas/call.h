@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "schemas/artifact.h"
 #include "schemas/err.h"
 #include "schemas/meter.h"
 #include "schemas/time.h"
@@ -74,6 +75,8 @@ struct st_job_spec {
 	int64_t soft_ms;  /* wall clock: TERM to the whole group */
 	int64_t hard_ms;  /* KILL to the whole group; > soft_ms */
 	int64_t log_bytes_max;
+	json_t *artifacts; /* array of patterns (schemas/artifact.h) or NULL; owned reference */
+	struct st_artifact_caps artifact_caps;
 };
 void st_job_spec_fini(struct st_job_spec *spec);
 
@@ -93,7 +96,10 @@ struct st_job_result {
 	json_t *transcript; /* owned: [{"command","exit_code","signal","started_ms","wall_ms",
 			     * "stdout","stderr","stdout_bytes","stderr_bytes","truncated"}], and
 			     * "error" where a command could not be started. Strings come from
-			     * redacted streams; see sandbox/io/job.h */
+			     * redacted streams; see sandbox/io/job.h. Where files were asked for,
+			     * the last one has "artifacts", see sandbox/artifact.h */
+	struct st_artifact *artifacts; /* owned, in order of their paths */
+	size_t n_artifacts;
 	char error[256];
 };
 void st_job_result_fini(struct st_job_result *result);

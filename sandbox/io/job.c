@@ -24,7 +24,7 @@
  *
  * One job:
  *
- *   waiting ──▶ running ──main ended──▶ sweeping ──keeper gone──▶ closing ──▶ removing ──▶ done
+ *   waiting ──▶ running ──main ended──▶ sweeping ──keeper gone──▶ closing ──▶ clearing ──▶ done
  *      ▲           └────────────keeper gone──────────────────────▶  │
  *      └──────────────────next command───────────────────────────────┘
  *
@@ -53,6 +53,8 @@
 #include <unistd.h>
 
 #include "redact/redact.h"
+#include "sandbox/artifact.h"
+#include "sandbox/io/collect.h"
 #include "sandbox/io/pump.h"
 #include "sandbox/io/spawn.h"
 #include "sandbox/io/workdir.h"
@@ -74,18 +76,18 @@ enum job_state {
 	JOB_RUNNING,
 	JOB_SWEEPING,
 	JOB_CLOSING,
-	JOB_REMOVING,
+	JOB_CLEARING,
 	JOB_DONE,
 	JOB_STATE_COUNT,
 };
 
 #define TO(state) (1U << JOB_##state)
 static const unsigned may_follow[JOB_STATE_COUNT] = {
-    [JOB_WAITING] = TO(RUNNING) | TO(REMOVING),
+    [JOB_WAITING] = TO(RUNNING) | TO(CLEARING),
     [JOB_RUNNING] = TO(SWEEPING) | TO(CLOSING),
     [JOB_SWEEPING] = TO(CLOSING),
     [JOB_CLOSING] = TO(WAITING),
-    [JOB_REMOVING] = TO(DONE),
+    [JOB_CLEARING] = TO(DONE),
     [JOB_DONE] = 0,
 };
 
@@ -104,10 +106,12 @@ struct st_job {
 	struct st_pump err;
 	uv_poll_t control;
 	uv_timer_t timer;
-	uv_work_t removal;
+	uv_work_t clearing;
 	int n_closing;
 	int stdin_fd;
 	char *fresh_dir; /* to be removed; NULL: none */
+	int dir_fd;	 /* the work directory, whatever becomes of its path; -1: not needed */
+	struct st_harvest *harvest; /* NULL: no files were asked for, or no command ran */
 	uint64_t started_ns;
 	uint64_t command_ns;
 	int64_t wall_ms;
@@ -186,7 +190,7 @@ static void on_timer(uv_timer_t *timer)
 
 void st_job_abort(struct st_job *job, bool hard)
 {
-	if (job->state == JOB_REMOVING || job->state == JOB_DONE) {
+	if (job->state == JOB_CLEARING || job->state == JOB_DONE) {
 		return;
 	}
 	if (job->log.cause == ST_JOB_CAUSE_NONE) {
@@ -206,6 +210,15 @@ void st_job_abort(struct st_job *job, bool hard)
 	}
 }
 
+static void give_harvest(struct st_job *job, struct st_job_result *result)
+{
+	if (job->harvest != NULL) {
+		st_harvest_give(job->harvest, result);
+		st_harvest_fini(job->harvest);
+		st_free(job->harvest);
+	}
+}
+
 /* The end: result, done, free. Runs when the last handle is closed. */
 static void on_timer_closed(uv_handle_t *handle)
 {
@@ -216,6 +229,7 @@ static void on_timer_closed(uv_handle_t *handle)
 		st_job_outcome_not_started(job->diag.text, &result);
 	} else {
 		st_job_outcome(&job->log, job->wall_ms, &result);
+		give_harvest(job, &result);
 		if (result.error[0] == '\0' && job->diag.code != ST_OK) {
 			(void)snprintf(result.error, sizeof result.error, "%s", job->diag.text);
 		}
@@ -226,37 +240,59 @@ static void on_timer_closed(uv_handle_t *handle)
 	if (job->stdin_fd >= 0) {
 		(void)close(job->stdin_fd);
 	}
+	if (job->dir_fd >= 0) {
+		(void)close(job->dir_fd);
+	}
 	void (*done)(void *, struct st_job_result *) = job->done;
 	void *arg = job->arg;
 	st_free(job);
 	done(arg, &result);
 }
 
-static void remove_dir(uv_work_t *work)
+/* On a worker thread: takes out the files that are kept, then removes the directory. */
+static void clear_dir(uv_work_t *work)
 {
 	struct st_job *job = work->data;
-	(void)st_workdir_remove(job->fresh_dir, &job->diag);
+	if (job->harvest != NULL) {
+		st_collect(job->dir_fd, job->plan->artifacts, job->plan->n_artifacts, job->harvest);
+	}
+	if (job->fresh_dir != NULL) {
+		(void)st_workdir_remove(job->fresh_dir, &job->diag);
+	}
 }
 
-static void on_removed(uv_work_t *work, int status)
+static void on_cleared(uv_work_t *work, int status)
 {
 	struct st_job *job = work->data;
 	(void)status;
 	uv_close((uv_handle_t *)&job->timer, on_timer_closed);
 }
 
-/* No command follows. The work directory may be large, so a worker thread removes it. */
+/* Files are kept of a job that ran, whatever it came to. */
+static void start_harvest(struct st_job *job)
+{
+	bool ran =
+	    job->log.n_records > 1 ||
+	    (job->log.n_records == 1 && job->log.records[0].status != ST_JOB_STATUS_NOT_STARTED);
+	if (ran && job->plan->artifacts != NULL) {
+		job->harvest = st_alloc(sizeof *job->harvest);
+		st_harvest_init(job->harvest, &job->plan->artifact_caps, job->box.redactor);
+	}
+}
+
+/* No command follows. The work directory may be large, so a worker thread goes through it. */
 static void finish(struct st_job *job)
 {
-	move(job, JOB_REMOVING);
+	move(job, JOB_CLEARING);
 	job->wall_ms = job->started_ns == 0 ? 0 : ms_since(job->started_ns);
 	(void)uv_timer_stop(&job->timer);
-	job->removal.data = job;
-	if (job->fresh_dir == NULL) {
-		on_removed(&job->removal, 0);
-	} else if (uv_queue_work(job->box.loop, &job->removal, remove_dir, on_removed) != 0) {
-		remove_dir(&job->removal);
-		on_removed(&job->removal, 0);
+	job->clearing.data = job;
+	start_harvest(job);
+	if (job->fresh_dir == NULL && job->harvest == NULL) {
+		on_cleared(&job->clearing, 0);
+	} else if (uv_queue_work(job->box.loop, &job->clearing, clear_dir, on_cleared) != 0) {
+		clear_dir(&job->clearing);
+		on_cleared(&job->clearing, 0);
 	}
 }
 
@@ -524,6 +560,9 @@ static int prepare(struct st_job *job, const struct st_job_spec *spec)
 		return rc;
 	}
 	st_job_plan_place(plan, job->fresh_dir != NULL ? job->fresh_dir : plan->workdir);
+	/* Now, because the job may put something else in its place. Where there is no such
+	 * directory no command starts, and nothing is looked for. */
+	job->dir_fd = plan->artifacts != NULL ? st_workdir_open(plan->workdir) : -1;
 	st_job_log_init(&job->log, plan->n_commands);
 	job->plan = plan;
 	return ST_OK;
@@ -540,6 +579,7 @@ struct st_job *st_job_start(const struct st_box *box, const struct st_grant *gra
 	job->box = *box;
 	job->state = JOB_WAITING;
 	job->stdin_fd = -1;
+	job->dir_fd = -1;
 	job->spawned = (struct st_spawned){0, -1, -1, -1};
 	job->done = done;
 	job->arg = arg;

@@ -85,6 +85,11 @@ int st_workdir_resolve(const char *path, const struct st_workdirs *allowed, char
 	    path);
 }
 
+int st_workdir_open(const char *path)
+{
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 static void failed(struct walk *walk)
 {
 	if (walk->first_errno == 0) {

@@ -23,6 +23,10 @@ struct st_workdirs {
 int st_workdir_resolve(const char *path, const struct st_workdirs *allowed, char **out,
 		       struct st_diag *diag);
 
+/* Opens a work directory for st_collect (O_PATH): what is put in its place later does not matter.
+ * -1 when that fails. */
+int st_workdir_open(const char *path);
+
 /*
  * Removes the directory with everything in it, however hostile: follows no symbolic link, leaves no
  * file system, needs few descriptors for any depth, opens directories that forbid it. Blocks; does

@@ -432,6 +432,7 @@ static void a_flood_is_counted_and_memory_stays_flat(void **state)
 	result = run_here(f, "[`yes; :`, `echo never`]", 300, 400);
 	long grown = resident_bytes() - before;
 	uv_close((uv_handle_t *)&ticker, NULL);
+	assert_int_equal(uv_run(&f->loop, UV_RUN_DEFAULT), 0); /* it lies on our stack */
 	assert_int_equal(result.end, ST_JOB_TIMED_OUT);
 	assert_true(result.bytes_seen > 300000);
 	assert_int_equal(number_of(&result, 0, "stdout_bytes"), result.bytes_seen);
@@ -762,6 +763,92 @@ static void children_are_found_with_and_without_the_kernels_list(void **state)
 
 #define WITH_BOX(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+static struct st_job_spec spec_that_keeps(const char *commands, const char *pattern)
+{
+	struct st_job_spec spec = spec_of(commands);
+	spec.artifacts = json_pack("[s]", pattern);
+	spec.artifact_caps = (struct st_artifact_caps){ST_ARTIFACTS_MAX, ST_ARTIFACT_BYTES_MAX,
+						       ST_ARTIFACTS_BYTES_MAX};
+	return spec;
+}
+
+static void files_of_a_job_are_kept_before_its_directory_goes(void **state)
+{
+	struct st_job_result result =
+	    run(*state, spec_that_keeps("[`mkdir out; printf one > out/1; ln -s /etc/passwd "
+					"out/2; mkfifo out/3`, `printf '\\\\0x' > out/4`]",
+					"out/*"));
+	assert_end(&result, ST_JOB_EXITED, 0);
+	assert_int_equal(result.n_artifacts, 2);
+	assert_string_equal(result.artifacts[0].path, "out/1");
+	assert_int_equal(result.artifacts[0].len, 3);
+	assert_memory_equal(result.artifacts[0].bytes, "one", 3);
+	assert_string_equal(result.artifacts[1].path, "out/4");
+	assert_int_equal(result.artifacts[1].len, 2);
+	assert_memory_equal(result.artifacts[1].bytes, "\0x", 2);
+	assert_null(json_object_get(json_array_get(result.transcript, 0), "artifacts"));
+	const json_t *told = json_object_get(json_array_get(result.transcript, 1), "artifacts");
+	assert_int_equal(json_array_size(json_object_get(told, "kept")), 2);
+	assert_int_equal(json_array_size(json_object_get(told, "refused")), 2);
+	st_job_result_fini(&result);
+}
+
+static void files_of_a_job_that_failed_are_kept_too(void **state)
+{
+	struct st_job_result result =
+	    run(*state, spec_that_keeps("[`echo why > core.log; kill -KILL $$`]", "*.log"));
+	assert_end(&result, ST_JOB_SIGNALLED, 137);
+	assert_int_equal(result.n_artifacts, 1);
+	st_job_result_fini(&result);
+	struct st_job_spec spec = spec_that_keeps("[`echo why > a.log; sleep 60`]", "*.log");
+	spec.soft_ms = 150;
+	spec.hard_ms = 300;
+	result = run(*state, spec);
+	assert_int_equal(result.end, ST_JOB_TIMED_OUT);
+	assert_int_equal(result.n_artifacts, 1);
+	st_job_result_fini(&result);
+}
+
+static void a_job_that_did_not_start_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+	(void)snprintf(path, sizeof path, "%s/there-before", f->dir);
+	assert_int_equal(close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), 0);
+	struct st_job_spec spec = spec_that_keeps("[[`/no/such/program`]]", "*");
+	spec.workdir = st_strdup(f->dir);
+	struct st_job_result result = run(f, spec);
+	assert_end(&result, ST_JOB_NOT_STARTED, 127);
+	assert_int_equal(result.n_artifacts, 0);
+	st_job_result_fini(&result);
+}
+
+static void a_directory_put_in_the_place_of_the_jobs_own_gives_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct st_job_result result =
+	    run(f, spec_that_keeps("[`d=$PWD; echo mine > x; mv $d $d.away; mkdir $d; echo theirs "
+				   "> $d/x; echo $d.away`]",
+				   "x"));
+	assert_end(&result, ST_JOB_EXITED, 0);
+	char away[128];
+	(void)snprintf(away, sizeof away, "%s", text_of(&result, 0, "stdout"));
+	away[strcspn(away, "\n")] = '\0';
+	assert_int_equal(st_workdir_remove(away, NULL), ST_OK);
+	assert_int_equal(result.n_artifacts, 1);
+	assert_memory_equal(result.artifacts[0].bytes, "mine\n", 5);
+	st_job_result_fini(&result);
+}
+
+static void patterns_with_a_fault_start_no_job(void **state)
+{
+	struct st_job_result result =
+	    run(*state, spec_that_keeps("[`true`]", "../../../etc/passwd"));
+	assert_int_equal(result.end, ST_JOB_NOT_STARTED);
+	assert_non_null(strstr(result.error, "pattern 1"));
+	st_job_result_fini(&result);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -792,6 +879,11 @@ int main(void)
 	    WITH_BOX(a_job_that_kills_its_keeper_dies_with_it),
 	    WITH_BOX(a_keeper_that_does_not_answer_is_cut),
 	    WITH_BOX(when_the_daemon_is_killed_its_jobs_go_too),
+	    WITH_BOX(files_of_a_job_are_kept_before_its_directory_goes),
+	    WITH_BOX(files_of_a_job_that_failed_are_kept_too),
+	    WITH_BOX(a_job_that_did_not_start_leaves_nothing),
+	    WITH_BOX(a_directory_put_in_the_place_of_the_jobs_own_gives_nothing),
+	    WITH_BOX(patterns_with_a_fault_start_no_job),
 	    WITH_BOX(children_are_found_with_and_without_the_kernels_list),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
