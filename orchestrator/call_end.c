@@ -118,6 +118,30 @@ static void record_transcript(struct st_turn *turn, struct st_run *run, const st
 	row->text = st_redact_json(turn->core->options.redactor, transcript);
 }
 
+/* Whatever the call came to; told once, since it is told with the one end of its hold. */
+static void record_artifacts(struct st_turn *turn, struct st_run *run, const struct place *place,
+			     const struct st_end *end)
+{
+	const struct st_flight *flight = place->item->flight;
+	assert(end->n_artifacts <= ST_ARTIFACTS_MAX);
+	for (size_t i = 0; i < end->n_artifacts; i++) {
+		const struct st_artifact *from = &end->artifacts[i];
+		struct st_row_artifact *row = st_rows_add_artifact(&turn->update->rows);
+		row->no = st_row_artifact_no(flight->no, i);
+		row->run_no = run->no;
+		row->step = place->step;
+		row->item = place->k;
+		row->call = st_grant_call(flight->grant);
+		row->attempt = (int)st_grant_attempt(flight->grant);
+		row->at = turn->now;
+		row->path = st_tell_text(turn, from->path);
+		memcpy(row->hash, from->hash, sizeof row->hash);
+		row->bytes = st_alloc(from->len + 1);
+		memcpy(row->bytes, from->bytes, from->len);
+		row->len = from->len;
+	}
+}
+
 static void keep_output(struct st_turn *turn, struct st_item *item,
 			const struct st_outcome *outcome)
 {
@@ -233,6 +257,7 @@ static void on_known(struct st_turn *turn, struct st_run *run, const struct plac
 	end.estimated = !end.voided && !outcome->usage_known;
 	end.used = end.estimated ? &held : &outcome->usage;
 	record_external_ids(turn, run, place, outcome);
+	record_artifacts(turn, run, place, given);
 	end_flight(turn, run, place, &end);
 	if (outcome->state == ST_OUTCOME_SUCCEEDED) {
 		keep_output(turn, place->item, outcome);
@@ -259,6 +284,8 @@ void st_call_ended(struct st_turn *turn, struct st_run *run, const struct st_eve
 	    .wall_ms = event->ended.wall_ms,
 	    .first_byte_ms = event->ended.first_byte_ms,
 	    .status = event->ended.status,
+	    .artifacts = event->ended.artifacts,
+	    .n_artifacts = event->ended.n_artifacts,
 	};
 	struct st_clean *error = (struct st_clean *)(uintptr_t)end.error;
 	if (outcome->state == ST_OUTCOME_UNKNOWN) {

@@ -262,6 +262,7 @@ static void load_row(struct loading *loading, const struct st_rows *rows, size_t
 	case ST_ROW_EVENT:
 	case ST_ROW_EXTERNAL_ID:
 	case ST_ROW_TRANSCRIPT:
+	case ST_ROW_ARTIFACT:
 	case ST_ROW_ANSWER:
 	case ST_ROW_TOKEN:
 		return;

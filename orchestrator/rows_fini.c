@@ -53,6 +53,15 @@ static void fini_external_id(struct st_row_external_id *row)
 	st_clean_free(row->url);
 }
 
+static void fini_artifact(struct st_row_artifact *row)
+{
+	st_clean_free(row->path);
+	if (row->bytes != NULL) {
+		sodium_memzero(row->bytes, row->len);
+		st_free(row->bytes);
+	}
+}
+
 static void fini_row(struct st_row *row)
 {
 	switch (row->type) {
@@ -79,6 +88,9 @@ static void fini_row(struct st_row *row)
 		break;
 	case ST_ROW_TRANSCRIPT:
 		st_clean_free(row->transcript->text);
+		break;
+	case ST_ROW_ARTIFACT:
+		fini_artifact(row->artifact);
 		break;
 	case ST_ROW_ANSWER:
 		st_clean_free(row->answer->body);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "orchestrator/tell.h"
 
+#include <sodium.h>
 #include <string.h>
 
 #include "orchestrator/core_private.h"
@@ -327,6 +328,27 @@ static void add_model_usage(struct st_clean_builder *b, const struct st_model_us
 	add_count(b, "reasoning_tokens", model->reasoning);
 }
 
+static void add_artifacts(struct st_clean_builder *b, const struct st_end *end)
+{
+	st_clean_add_literal(b, ",\"artifacts\":[");
+	for (size_t i = 0; i < end->n_artifacts; i++) {
+		const struct st_artifact *artifact = &end->artifacts[i];
+		char hash[2 * ST_ARTIFACT_HASH_BYTES + 1];
+		(void)sodium_bin2hex(hash, sizeof hash, artifact->hash, sizeof artifact->hash);
+		if (i > 0) {
+			st_clean_add_literal(b, ",");
+		}
+		st_clean_add_literal(b, "{\"path\":");
+		st_clean_add_text(b, artifact->path, strlen(artifact->path));
+		st_clean_add_literal(b, ",\"bytes\":");
+		st_clean_add_int(b, (int64_t)artifact->len);
+		st_clean_add_literal(b, ",\"hash\":");
+		st_clean_add_name(b, hash);
+		st_clean_add_literal(b, "}");
+	}
+	st_clean_add_literal(b, "]");
+}
+
 struct st_clean *st_tell_end(const struct st_turn *turn, const struct st_end *end)
 {
 	struct st_clean_builder b = begin(turn);
@@ -352,6 +374,9 @@ struct st_clean *st_tell_end(const struct st_turn *turn, const struct st_end *en
 	add_count(&b, "status", end->status);
 	add_count(&b, "wall_ms", end->wall_ms);
 	add_count(&b, "first_byte_ms", end->first_byte_ms);
+	if (end->n_artifacts > 0) {
+		add_artifacts(&b, end);
+	}
 	if (end->error != NULL) {
 		LITERAL(",\"error\":");
 		st_clean_add_clean(&b, end->error);

@@ -43,6 +43,8 @@ struct st_end {
 	int64_t wall_ms;		  /* -1: unknown */
 	int64_t first_byte_ms;
 	int status;
+	const struct st_artifact *artifacts;
+	size_t n_artifacts;
 };
 struct st_clean *st_tell_end(const struct st_turn *turn, const struct st_end *end);
 struct st_clean *st_tell_external_id(const struct st_turn *turn, const struct st_clean *kind,

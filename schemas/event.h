@@ -99,6 +99,8 @@ struct st_event {
 			int64_t call_no;
 			struct st_outcome *outcome; /* borrowed; its json is taken by reference */
 			const json_t *transcript;   /* borrowed, already redacted; or NULL */
+			const struct st_artifact *artifacts; /* borrowed */
+			size_t n_artifacts;
 			int64_t wall_ms;
 			int64_t first_byte_ms;
 			int status; /* HTTP status or exit code; -1: none */

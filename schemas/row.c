@@ -4,15 +4,19 @@
 #include <assert.h>
 #include <string.h>
 
+#include "schemas/artifact.h"
 #include "schemas/effect.h"
 #include "schemas/event.h"
 #include "schemas/mem.h"
 
 #define STEP_BITS 11
 #define ITEM_BITS 11
+#define ARTIFACT_BITS 8
 
 static_assert(ST_STEPS_MAX < 1 << STEP_BITS, "a step index fits its bits");
 static_assert(ST_FOR_EACH_MAX < 1 << ITEM_BITS, "an item index fits its bits");
+static_assert(ST_ARTIFACTS_MAX <= 1 << ARTIFACT_BITS, "a file of a job fits its bits");
+static_assert(ST_ARTIFACT_HASH_BYTES == ST_HASH_BYTES, "an artifact's hash is one of ours");
 static_assert(ST_METER_COUNT <= 1 << 8, "a meter fits its bits");
 
 int64_t st_row_step_no(int64_t run_no, int step, int item)
@@ -32,6 +36,13 @@ int64_t st_row_wide_account_no(int64_t scope_no, enum st_meter meter)
 {
 	assert(scope_no >= 0);
 	return -(scope_no << 8 | (int64_t)meter) - 1;
+}
+
+int64_t st_row_artifact_no(int64_t call_no, size_t n)
+{
+	assert(call_no > 0);
+	assert(n < ST_ARTIFACTS_MAX);
+	return call_no << ARTIFACT_BITS | (int64_t)n;
 }
 
 static struct st_row *add(struct st_rows *rows, enum st_row_type type)

@@ -22,10 +22,12 @@ struct st_clean; /* redact/clean.h: text fit to be stored or shown */
  *   step     run_no << 22 | step << 11 | item       (item 0: the step itself or its only item)
  *   account  run_no << 20 | (step + 1) << 8 | meter (step -1: the run)        for step and run
  *            -(scope_no << 8 | meter) - 1                                     for wider scopes
+ *   artifact call_no << 8 | n
  */
 int64_t st_row_step_no(int64_t run_no, int step, int item);
 int64_t st_row_account_no(int64_t run_no, int step, enum st_meter meter);
 int64_t st_row_wide_account_no(int64_t scope_no, enum st_meter meter);
+int64_t st_row_artifact_no(int64_t call_no, size_t n);
 
 /* X(NAME, member, table) */
 #define ST_ROW_X(X)                                                                                \
@@ -41,6 +43,7 @@ int64_t st_row_wide_account_no(int64_t scope_no, enum st_meter meter);
 	X(EVENT, event)                                                                            \
 	X(EXTERNAL_ID, external_id)                                                                \
 	X(TRANSCRIPT, transcript)                                                                  \
+	X(ARTIFACT, artifact)                                                                      \
 	X(ANSWER, answer)                                                                          \
 	X(TOKEN, token)
 
@@ -218,6 +221,20 @@ struct st_row_transcript { /* insert only */
 	int attempt;
 	st_time at;
 	struct st_clean *text;
+};
+
+struct st_row_artifact { /* insert only: a file that a job left */
+	int64_t no;
+	int64_t run_no;
+	int step;
+	int item;
+	struct st_id call;
+	int attempt;
+	st_time at;
+	struct st_clean *path;
+	uint8_t hash[ST_HASH_BYTES]; /* of the bytes */
+	char *bytes;		     /* sealed */
+	size_t len;
 };
 
 struct st_row_answer { /* insert only: what a mutation with an Idempotency-Key was answered */

@@ -9,4 +9,8 @@ st_sql_sqlite_0001:
 st_sql_sqlite_0002:
 	.incbin "schemas/sql/sqlite/0002_views.sql"
 	.byte 0
+	.global st_sql_sqlite_0003
+st_sql_sqlite_0003:
+	.incbin "schemas/sql/sqlite/0003_artifacts.sql"
+	.byte 0
 	.section .note.GNU-stack,"",%progbits

@@ -5,9 +5,13 @@
  * At "timeout_seconds" the whole group of processes is asked to end (TERM), "grace_seconds" later
  * it is ended (KILL). Both are held, since both may be used up. The run's cap on one job bounds the
  * former; a job that asks for more gets the cap, and the clamp is shown.
+ *
+ * Files that match "artifacts" are kept, sealed, when the job has ended, also when it failed. Later
+ * steps see their names, sizes and hashes.
  */
 #include <assert.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,6 +38,7 @@
 struct job {
 	const json_t *run;
 	const json_t *env;
+	const json_t *artifacts;
 	const char *workdir;
 	const char *stdin_text;
 	int64_t timeout_seconds;
@@ -153,6 +158,32 @@ static int check_workdir(const struct job *job, const struct st_config *config,
 			  job->workdir);
 }
 
+static void read_artifacts(struct st_param_reader *reader, struct job *out)
+{
+	out->artifacts = st_param_value(reader, "artifacts");
+	size_t n = json_array_size(out->artifacts);
+	if (out->artifacts != NULL &&
+	    (!json_is_array(out->artifacts) || n > ST_ARTIFACT_PATTERNS_MAX)) {
+		(void)st_param_fail(reader, "/artifacts",
+				    "\"artifacts\" must be an array of at most %d patterns",
+				    ST_ARTIFACT_PATTERNS_MAX);
+	}
+	for (size_t i = 0; i < n && reader->code == ST_OK; i++) {
+		const json_t *pattern = json_array_get(out->artifacts, i);
+		if (st_param_is_open(reader, pattern)) {
+			continue;
+		}
+		const char *fault = is_argument(pattern, 1)
+					? st_artifact_pattern_fault(json_string_value(pattern))
+					: "must be a text, not an empty one";
+		char pointer[32];
+		(void)snprintf(pointer, sizeof pointer, "/artifacts/%zu", i);
+		if (fault != NULL) {
+			(void)st_param_fail(reader, pointer, "the pattern %s", fault);
+		}
+	}
+}
+
 static int read_job(const json_t *with, bool open, struct job *out, struct st_diag *diag)
 {
 	static const char *const fields[] = {
@@ -163,16 +194,12 @@ static int read_job(const json_t *with, bool open, struct job *out, struct st_di
 	read_run(&reader, out);
 	read_env(&reader, out);
 	read_places(&reader, out);
+	read_artifacts(&reader, out);
 	out->timeout_seconds = st_param_int(&reader, "timeout_seconds", 1, SECONDS_MAX, -1);
 	out->grace_seconds =
 	    st_param_int(&reader, "grace_seconds", 1, GRACE_SECONDS_MAX, GRACE_SECONDS_DEFAULT);
 	out->log_bytes = st_param_int(&reader, "log_bytes", LOG_BYTES_MIN, LOG_BYTES_MAX, -1);
 	out->repeatable = st_param_bool(&reader, "repeatable", false);
-	if (reader.code == ST_OK && json_object_get(with, "artifacts") != NULL) {
-		return st_fail_at(diag, ST_ERR_UNSUPPORTED, "/artifacts",
-				  "files are not collected from a box yet; print what later steps "
-				  "need, or write it to a \"workdir\"");
-	}
 	return reader.code;
 }
 
@@ -272,9 +299,28 @@ static int make_job(const json_t *with, const struct st_plan *plan, struct st_jo
 	    .soft_ms = plan->timeout_ms - job.grace_seconds * 1000,
 	    .hard_ms = plan->timeout_ms,
 	    .log_bytes_max = plan->log_bytes_max,
+	    .artifacts = job.artifacts != NULL ? json_deep_copy(job.artifacts) : NULL,
+	    .artifact_caps = {.files = ST_ARTIFACTS_MAX,
+			      .file_bytes = ST_ARTIFACT_BYTES_MAX,
+			      .bytes = ST_ARTIFACTS_BYTES_MAX},
 	};
 	assert(out->soft_ms > 0);
 	return ST_OK;
+}
+
+static json_t *artifacts_of(const struct st_job_result *result)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < result->n_artifacts; i++) {
+		const struct st_artifact *artifact = &result->artifacts[i];
+		char hash[2 * ST_ARTIFACT_HASH_BYTES + 1];
+		(void)sodium_bin2hex(hash, sizeof hash, artifact->hash, sizeof artifact->hash);
+		int rc = json_array_append_new(
+		    list, json_pack("{s:s, s:I, s:s}", "path", artifact->path, "bytes",
+				    (json_int_t)artifact->len, "hash", hash));
+		assert(rc == 0);
+	}
+	return list;
 }
 
 /* What later steps see of a job; the whole of it is in its transcript. */
@@ -326,7 +372,6 @@ static void conclude(const struct st_job_result *result, struct st_outcome *out)
 static void job_answer(const json_t *with, const struct st_plan *plan,
 		       const struct st_job_result *result, struct st_outcome *out)
 {
-	(void)with;
 	st_reply_begin(out, NULL);
 	conclude(result, out);
 	if (out->state == ST_OUTCOME_NOT_MADE) {
@@ -339,6 +384,10 @@ static void job_answer(const json_t *with, const struct st_plan *plan,
 	out->usage.of[ST_METER_SANDBOX_SECONDS] =
 	    result->wall_ms > 0 ? (result->wall_ms + 999) / 1000 : 0;
 	out->output = output_of(result);
+	if (json_object_get(with, "artifacts") != NULL) {
+		int rc = json_object_set_new(out->output, "artifacts", artifacts_of(result));
+		assert(rc == 0);
+	}
 }
 
 const struct st_kind st_kind_sandbox = {

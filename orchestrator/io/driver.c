@@ -210,15 +210,15 @@ static void on_job_end(void *arg, struct st_job_result *result)
 	struct st_outcome outcome = {0};
 	struct st_event event = {
 	    .ended = {.transcript = result->transcript,
+		      .artifacts = result->artifacts,
+		      .n_artifacts = result->n_artifacts,
 		      .wall_ms = result->wall_ms,
 		      .first_byte_ms = -1,
 		      .status = result->end == ST_JOB_NOT_STARTED ? -1 : result->exit_code},
 	};
-	json_t *transcript = json_incref(result->transcript);
 	flight->call.kind->job_answer(flight->params, flight->call.plan, result, &outcome);
-	st_job_result_fini(result);
 	tell_end(flight, &outcome, &event);
-	json_decref(transcript);
+	st_job_result_fini(result);
 }
 
 static void start_job(struct flight *flight)

@@ -71,6 +71,11 @@ static const struct {
      "r.id AS 'run:r', x.call AS 'call:c', x.attempt, x.at AS 'at@', x.text AS 'transcript!' "
      "FROM transcript x CROSS JOIN run r ON r.no = x.run_no",
      "x.run_no = ?1"},
+    {"artifact",
+     "r.id AS 'run:r', " ST_READ_PLACE_COLUMNS ", x.call AS 'call:c', x.attempt, x.at AS 'at@', "
+     "x.path, x.bytes, x.hash AS 'hash#' FROM artifact x CROSS JOIN run r ON r.no = "
+     "x.run_no " ST_READ_PLACE_JOIN,
+     "x.run_no = ?1"},
     {"event",
      "x.seq, x.at AS 'at@', r.id AS 'run:r', x.step, nullif(x.item, 0) AS item, "
      "x.call AS 'call:c', x.type, x.data AS 'data!', x.hash AS 'hash#' "

@@ -17,7 +17,8 @@
 
 #define URI_PREFIX "sqlite:"
 
-static const char *const migrations[] = {st_sql_sqlite_0001, st_sql_sqlite_0002};
+static const char *const migrations[] = {st_sql_sqlite_0001, st_sql_sqlite_0002,
+					 st_sql_sqlite_0003};
 _Static_assert(sizeof migrations / sizeof migrations[0] == ST_SQL_SQLITE_VERSION,
 	       "every migration is listed");
 
@@ -346,7 +347,7 @@ static int check_size(sqlite3 *db, const char *path, struct st_diag *diag)
 	    (stat(path, &st) != 0 || st.st_size < n_pages * page_bytes)) {
 		err = st_fail(diag, ST_ERR_CORRUPT,
 			      "%s is cut off: it should have %lld bytes; restore a backup", path,
-			      (long long)(n_pages * page_bytes));
+			      (long long)n_pages * page_bytes);
 	}
 	return err;
 }

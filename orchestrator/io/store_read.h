@@ -13,7 +13,8 @@
 /*
  * A connection of its own that can only read: beside a running stint or without one, never waiting
  * for the writer. Used by one thread at a time. Each answer is one consistent snapshot. What it
- * shows went through redaction before it was stored; sealed columns are never read.
+ * shows went through redaction before it was stored; sealed columns
+ * are read by st_reader_artifact alone.
  *
  * All functions: 0 or a failure with diag; JSON is appended to `out`, which keeps its old content
  * alone after a failure. Failures besides those that are named: ST_ERR_CORRUPT, ST_ERR_BUSY,

@@ -10,6 +10,7 @@
 struct extra {
 	struct st_amounts used;
 	struct st_buf external_ids; /* members of an array, each with its comma */
+	struct st_buf artifacts;    /* the same */
 };
 
 /* A run being told. */
@@ -70,6 +71,28 @@ static int gather_external_ids(struct telling *telling)
 	return st_reading_end(&r, telling->diag);
 }
 
+static int gather_artifacts(struct telling *telling)
+{
+	static const char sql[] = "SELECT step, call, path, bytes, hash FROM artifact "
+				  "WHERE run_no = ?1 ORDER BY no";
+	struct st_reading r = st_reading_begin(telling->reader, sql);
+	st_reading_bind_int(&r, 1, telling->no);
+	while (st_reading_next(&r)) {
+		int64_t step = st_reading_int(&r, 0);
+		if (step < 0 || (size_t)step >= telling->n_steps) {
+			continue;
+		}
+		struct st_buf *out = &telling->extras[step].artifacts;
+		st_put_open(out, NULL, '{');
+		st_put_col_id(out, "call", &r, 1, ST_ID_CALL);
+		st_put_col_text(out, "path", &r, 2);
+		st_put_col_int(out, "bytes", &r, 3);
+		st_put_col_hex(out, "hash", &r, 4);
+		st_put_close(out, '}');
+	}
+	return st_reading_end(&r, telling->diag);
+}
+
 /* Steps */
 
 enum {
@@ -111,6 +134,9 @@ static void put_extra(struct st_buf *out, const struct extra *extra)
 	st_put_amounts(out, "usage", &extra->used);
 	st_put_open(out, "external_ids", '[');
 	st_buf_add(out, extra->external_ids.data, extra->external_ids.len);
+	st_put_close(out, ']');
+	st_put_open(out, "artifacts", '[');
+	st_buf_add(out, extra->artifacts.data, extra->artifacts.len);
 	st_put_close(out, ']');
 }
 
@@ -390,6 +416,9 @@ static int put_parts(struct telling *telling)
 		err = gather_external_ids(telling);
 	}
 	if (err == ST_OK) {
+		err = gather_artifacts(telling);
+	}
+	if (err == ST_OK) {
 		err = put_head(telling);
 	}
 	if (err == ST_OK) {
@@ -420,6 +449,7 @@ static int ask_run(struct st_reader *reader, const void *arg, int64_t no, struct
 	st_put_close(out, '}');
 	for (size_t i = 0; i < telling.n_steps; i++) {
 		st_buf_fini(&telling.extras[i].external_ids);
+		st_buf_fini(&telling.extras[i].artifacts);
 	}
 	st_free(telling.extras);
 	st_read_def_fini(&telling.def);

@@ -99,24 +99,29 @@ static void amounts(struct binding *b, const struct st_amounts *of)
 	st_buf_fini(&json);
 }
 
-static void sealed(struct binding *b, const char *text, const char *what, int64_t no)
+static void sealed_bytes(struct binding *b, struct st_seal_bytes plain, const char *what,
+			 int64_t no)
 {
-	if (text == NULL) {
-		nothing(b);
-		return;
-	}
 	uint8_t nonce[ST_SEAL_NONCE_BYTES];
 	struct st_buf context = {0};
 	struct st_buf out = {0};
 	randombytes_buf(nonce, sizeof nonce);
 	st_store_seal_context(&context, b->writer->run_id, what, no);
-	const struct st_seal_bytes plain = {text, strlen(text)};
 	const struct st_seal_bytes bound_to = {context.data, context.len};
 	int err = st_seal(&b->writer->run_key, nonce, bound_to, plain, &out);
 	assert(err == ST_OK); /* outputs and definitions are bounded far below the limit */
 	note(b, sqlite3_bind_blob64(b->stmt, ++b->i, out.data, out.len, SQLITE_TRANSIENT));
 	st_buf_fini(&context);
 	st_buf_fini(&out);
+}
+
+static void sealed(struct binding *b, const char *text, const char *what, int64_t no)
+{
+	if (text == NULL) {
+		nothing(b);
+		return;
+	}
+	sealed_bytes(b, (struct st_seal_bytes){text, strlen(text)}, what, no);
 }
 
 static int run_statement(struct binding *b, struct st_diag *diag, const char *doing)
@@ -419,6 +424,28 @@ static int put_transcript(struct st_store_writer *writer, const struct st_row_tr
 	number(&b, row->at);
 	clean(&b, row->text);
 	return run_statement(&b, diag, "a transcript");
+}
+
+static int put_artifact(struct st_store_writer *writer, const struct st_row_artifact *row,
+			struct st_diag *diag)
+{
+	int err = find_run(writer, row->run_no, diag);
+	if (err != ST_OK) {
+		return err;
+	}
+	struct binding b = begin(writer, ST_STORE_SQL_ARTIFACT_INSERT);
+	number(&b, row->no);
+	number(&b, row->run_no);
+	number(&b, row->step);
+	number(&b, row->item);
+	id(&b, &row->call);
+	number(&b, row->attempt);
+	number(&b, row->at);
+	clean(&b, row->path);
+	number(&b, (int64_t)row->len);
+	bytes(&b, row->hash, sizeof row->hash);
+	sealed_bytes(&b, (struct st_seal_bytes){row->bytes, row->len}, "artifact", row->no);
+	return run_statement(&b, diag, "an artifact");
 }
 
 static int put_answer(struct st_store_writer *writer, const struct st_row_answer *row,

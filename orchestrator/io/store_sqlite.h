@@ -51,6 +51,7 @@
 	X(EVENT_INSERT, "INSERT INTO event VALUES (NULL,?,?,?,?,?,?,?,?,?)")                       \
 	X(EXTERNAL_ID_INSERT, "INSERT INTO external_id VALUES (NULL,?,?,?,?,?,?,?,?)")             \
 	X(TRANSCRIPT_INSERT, "INSERT INTO transcript VALUES (NULL,?,?,?,?,?)")                     \
+	X(ARTIFACT_INSERT, "INSERT INTO artifact VALUES (?,?,?,?,?,?,?,?,?,?,?)")                  \
 	X(ANSWER_INSERT, "INSERT INTO answer VALUES (?,?,?,?,?)")                                  \
 	X(TOKEN_INSERT, "INSERT INTO token VALUES (NULL,?,?,?,?,?,?,NULL)")                        \
 	X(TOKEN_UPDATE, "UPDATE token SET revoked_at=?2 WHERE id=?1 AND revoked_at IS NULL")
@@ -128,8 +129,8 @@ const char *st_store_path(const char *uri, struct st_diag *diag);
 int st_store_read_key(const char *path, struct st_seal_key *key, struct st_diag *diag);
 int st_store_load(struct st_store_writer *writer, const struct st_id *run, struct st_rows *out,
 		  struct st_diag *diag);
-/* The context that a sealed value is bound to: "def", or "output" of a step and
- * item. */
+/* The context that a sealed value is bound to: "def", "output" of a step and item, or "artifact"
+ * and its number. */
 void st_store_seal_context(struct st_buf *out, struct st_id run, const char *what, int64_t no);
 
 #endif

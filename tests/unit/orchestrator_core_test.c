@@ -344,6 +344,131 @@ static void exactly_k_of_64_calls_leave_when_there_is_room_for_k(void **state)
 	world_fini(&w);
 }
 
+/* Ends a call with what its provider or its job gave. */
+static void end_with(struct world *w, const char *step, struct st_outcome *outcome,
+		     const struct st_artifact *artifacts, size_t n)
+{
+	struct flight f = world_land(w, step);
+	struct st_event event = {.type = ST_EVENT_CALL_ENDED, .run = f.run};
+	outcome->retry_after_ms = -1;
+	outcome->usage_known = true;
+	outcome->usage = f.held;
+	outcome->model = (struct st_model_usage){-1, -1, -1, -1, -1};
+	event.ended.call_no = f.call_no;
+	event.ended.outcome = outcome;
+	event.ended.artifacts = artifacts;
+	event.ended.n_artifacts = n;
+	event.ended.wall_ms = 5;
+	event.ended.first_byte_ms = -1;
+	event.ended.status = -1;
+	world_step(w, &event);
+	st_outcome_fini(outcome);
+}
+
+/* The last row that says what the step's citations are. */
+static const char *citations_of(const struct world *w, const char *step)
+{
+	const char *found = NULL;
+	for (size_t i = 0; i < w->stored.n; i++) {
+		const struct st_row *row = &w->stored.of[i];
+		if (row->type == ST_ROW_STEP && strcmp(row->step->id, step) == 0 &&
+		    row->step->citations != NULL) {
+			found = st_clean_text(row->step->citations);
+		}
+	}
+	return found;
+}
+
+static void citations_of_a_search_reach_the_step_redacted(void **state)
+{
+	(void)state;
+	struct world w;
+	world_init_config(&w, "{\"providers\":{\"exa\":{\"api\":\"exa\",\"base_url\":"
+			      "\"https://api.exa.ai\"}},\"prices\":{\"exa\":{\"request_usd\":"
+			      "\"0.005\"}}}");
+	world_submit(&w, ONE_STEP "{\"id\":\"a\",\"uses\":\"web.search\",\"with\":{\"provider\":"
+				  "\"exa\",\"query\":\"q\",\"results\":2}}]}");
+	struct st_outcome outcome = {.state = ST_OUTCOME_SUCCEEDED};
+	outcome.citations =
+	    json_pack("[{s:s,s:s},{s:s,s:s}]", "url", "https://example.com/a", "title", "A", "url",
+		      "https://user:hunter2pass@example.com/b", "title", "B");
+	assert_null(citations_of(&w, "a"));
+	end_with(&w, "a", &outcome, NULL, 0);
+	const char *found = citations_of(&w, "a");
+	assert_non_null(found);
+	assert_non_null(strstr(found, "{\"url\":\"https://example.com/a\",\"title\":\"A\"}"));
+	assert_non_null(strstr(found, "\"title\":\"B\""));
+	assert_null(strstr(found, "hunter2pass"));
+	world_fini(&w);
+}
+
+#define JOB                                                                                        \
+	ONE_STEP "{\"id\":\"a\",\"uses\":\"sandbox.job\",\"with\":{\"run\":[\"make\"],"            \
+		 "\"artifacts\":[\"out/*\"]}}]}"
+
+static void files_of_a_job_are_rows_and_stand_in_its_result(void **state)
+{
+	(void)state;
+	static const enum st_outcome_state states[] = {ST_OUTCOME_SUCCEEDED, ST_OUTCOME_FAILED};
+	for (size_t k = 0; k < 2; k++) {
+		struct world w;
+		world_init(&w);
+		world_submit(&w, JOB);
+		char first[] = "out/a";
+		char second[] = "out/b";
+		char content[] = "a\0b";
+		struct st_artifact left[] = {
+		    {.path = first, .bytes = content, .len = 3, .hash = {0xab, 0xcd}},
+		    {.path = second, .bytes = content, .len = 0, .hash = {0xef}},
+		};
+		struct st_outcome outcome = {.state = states[k]};
+		end_with(&w, "a", &outcome, left, 2);
+		const struct st_row_artifact *rows[2] = {NULL, NULL};
+		size_t n = 0;
+		const char *result = NULL;
+		for (size_t i = 0; i < w.stored.n; i++) {
+			const struct st_row *row = &w.stored.of[i];
+			if (row->type == ST_ROW_ARTIFACT) {
+				assert_true(n < 2);
+				rows[n++] = row->artifact;
+			} else if (row->type == ST_ROW_CALL && row->call->result != NULL) {
+				result = st_clean_text(row->call->result);
+			}
+		}
+		assert_int_equal(n, 2);
+		assert_string_equal(st_clean_text(rows[0]->path), "out/a");
+		assert_int_equal(rows[0]->len, 3);
+		assert_memory_equal(rows[0]->bytes, "a\0b", 3);
+		assert_int_equal(rows[0]->hash[1], 0xcd);
+		assert_int_equal(rows[0]->attempt, 1);
+		assert_int_equal(rows[0]->run_no, 1);
+		assert_int_equal(rows[1]->len, 0);
+		assert_int_equal(rows[1]->no, rows[0]->no + 1);
+		assert_non_null(result);
+		assert_non_null(strstr(result, "\"artifacts\":[{\"path\":\"out/a\",\"bytes\":3,"
+					       "\"hash\":\"abcd0000"));
+		world_fini(&w);
+	}
+}
+
+static void a_job_told_twice_leaves_its_files_once(void **state)
+{
+	(void)state;
+	struct world w;
+	world_init(&w);
+	world_submit(&w, JOB);
+	char path[] = "out/a";
+	struct st_artifact left[] = {{.path = path, .bytes = path, .len = 1}};
+	struct st_outcome outcome = {.state = ST_OUTCOME_SUCCEEDED};
+	struct flight again = w.flights[0];
+	end_with(&w, "a", &outcome, left, 1);
+	w.flights[w.n_flights++] = again;
+	outcome = (struct st_outcome){.state = ST_OUTCOME_SUCCEEDED};
+	end_with(&w, "a", &outcome, left, 1);
+	assert_int_equal(world_count(&w, ST_ROW_ARTIFACT), 1);
+	world_fini(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +489,9 @@ int main(void)
 	    cmocka_unit_test(a_result_told_twice_counts_once),
 	    cmocka_unit_test(the_wall_clock_halts_and_parked_time_does_not_burn_it),
 	    cmocka_unit_test(the_same_events_give_the_same_chain),
+	    cmocka_unit_test(citations_of_a_search_reach_the_step_redacted),
+	    cmocka_unit_test(files_of_a_job_are_rows_and_stand_in_its_result),
+	    cmocka_unit_test(a_job_told_twice_leaves_its_files_once),
 	    cmocka_unit_test(exactly_k_of_64_calls_leave_when_there_is_room_for_k),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

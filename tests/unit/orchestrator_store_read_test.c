@@ -161,7 +161,7 @@ static void a_run_that_waits_is_told_whole(void **state)
 	assert_at(got, "steps/2",
 		  "{\"id\":\"write\",\"uses\":\"model.generate\",\"state\":"
 		  "\"pending\",\"attempt\":0,\"started_at\":null,\"ended_at\":null,"
-		  "\"usage\":{},\"external_ids\":[],\"citations\":null,"
+		  "\"usage\":{},\"external_ids\":[],\"artifacts\":[],\"citations\":null,"
 		  "\"output\":null,\"error\":null}");
 	assert_at(got, "envelope/tokens",
 		  "{\"limit\":2000,\"granted\":0,\"settled\":0,\"held\":0,"

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "schemas/sql.h"
 #include "tests/unit/store_rig.h"
 
 static int set_up(void **state)
@@ -371,7 +372,9 @@ static void other_databases_and_versions_are_refused(void **state)
 	assert_refused(rig, ST_ERR_NEWER, "newer stint (version 99");
 	(void)ask(rig, "PRAGMA user_version=1");
 	assert_int_equal(st_reader_open(rig->path, &reader, &rig->diag), ST_ERR_UNSUPPORTED);
-	(void)ask(rig, "PRAGMA user_version=2");
+	char version[64];
+	(void)snprintf(version, sizeof version, "PRAGMA user_version=%d", ST_SQL_SQLITE_VERSION);
+	(void)ask(rig, version);
 	(void)ask(rig, "PRAGMA application_id=7");
 	assert_refused(rig, ST_ERR_FOREIGN, "not a stint store");
 	(void)ask(rig, "PRAGMA application_id=1937010292");

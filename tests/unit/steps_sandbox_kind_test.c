@@ -133,6 +133,12 @@ static void bad_jobs_are_refused_where_they_are(void **state)
 	    {"{'run':['x'],'workdir':'/srv/wide'}", "/workdir"},
 	    {"{'run':['x'],'log_bytes':1023}", "/log_bytes"},
 	    {"{'run':['x'],'repeatable':'yes'}", "/repeatable"},
+	    {"{'run':['x'],'artifacts':'out/*'}", "/artifacts"},
+	    {"{'run':['x'],'artifacts':['a','../b']}", "/artifacts/1"},
+	    {"{'run':['x'],'artifacts':['/etc/passwd']}", "/artifacts/0"},
+	    {"{'run':['x'],'artifacts':['a/**/b']}", "/artifacts/0"},
+	    {"{'run':['x'],'artifacts':['']}", "/artifacts/0"},
+	    {"{'run':['x'],'artifacts':[7]}", "/artifacts/0"},
 	    {"{'run':['x'],'timeout':5}", "/timeout"},
 	};
 	struct st_room room = room_without_limits();
@@ -141,8 +147,6 @@ static void bad_jobs_are_refused_where_they_are(void **state)
 		assert_int_equal(refusal_of(JOB, rows[i][0], &room, &diag), ST_ERR_INVALID);
 		assert_string_equal(diag.pointer, rows[i][1]);
 	}
-	assert_int_equal(refusal_of(JOB, "{'run':['x'],'artifacts':['a']}", &room, &diag),
-			 ST_ERR_UNSUPPORTED);
 }
 
 static struct st_outcome outcome_of_job(const char *with, struct st_job_result *result)
@@ -154,6 +158,34 @@ static struct st_outcome outcome_of_job(const char *with, struct st_job_result *
 	kind_of(JOB)->job_answer(params, &plan, result, &out);
 	json_decref(params);
 	return out;
+}
+
+static void patterns_go_to_the_job_and_what_it_left_to_later_steps(void **state)
+{
+	(void)state;
+	static const char with[] = "{'run':['x'],'artifacts':['out/*.txt','log']}";
+	struct st_room room = room_without_limits();
+	struct st_plan plan = plan_of(JOB, with, &room);
+	struct st_job_spec spec;
+	json_t *params = json_of(with);
+	assert_int_equal(kind_of(JOB)->job(params, &plan, &spec, NULL), ST_OK);
+	assert_json_value(spec.artifacts, "['out/*.txt','log']");
+	assert_int_equal(spec.artifact_caps.files, 16);
+	assert_int_equal(spec.artifact_caps.file_bytes, 1048576);
+	assert_int_equal(spec.artifact_caps.bytes, 4194304);
+	json_decref(params);
+	st_job_spec_fini(&spec);
+
+	char path[] = "log";
+	struct st_artifact left[] = {{.path = path, .bytes = path, .len = 3, .hash = {0xab}}};
+	struct st_job_result result = {.end = ST_JOB_EXITED, .artifacts = left, .n_artifacts = 1};
+	struct st_outcome out = outcome_of_job(with, &result);
+	const char zeros[] = "00000000000000000000000000000000000000000000000000000000000000";
+	char expected[256];
+	(void)snprintf(expected, sizeof expected, "[{'path':'log','bytes':3,'hash':'ab%s'}]",
+		       zeros);
+	assert_json_value(json_object_get(out.output, "artifacts"), expected);
+	st_outcome_fini(&out);
 }
 
 static void each_end_of_a_job_has_its_outcome(void **state)
@@ -239,6 +271,7 @@ int main(void)
 	    cmocka_unit_test(bad_jobs_are_refused_where_they_are),
 	    cmocka_unit_test(each_end_of_a_job_has_its_outcome),
 	    cmocka_unit_test(a_job_that_did_not_start_gives_its_hold_back),
+	    cmocka_unit_test(patterns_go_to_the_job_and_what_it_left_to_later_steps),
 	    cmocka_unit_test(later_steps_see_what_the_last_command_printed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
