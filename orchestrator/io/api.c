@@ -23,6 +23,8 @@
 #include "schemas/json.h"
 #include "schemas/mem.h"
 
+#define PER_PEER_MAX 512 /* on loopback all clients have one address */
+
 static const struct st_http_field no_retry = {"x-should-retry", "false"};
 static const struct st_http_field retry_soon = {"Retry-After", "5"};
 static const struct st_http_field who_are_you = {"WWW-Authenticate", "Bearer realm=\"stint\""};
@@ -77,6 +79,10 @@ void st_api_fail_with(struct st_api_request *request, const struct st_diag *diag
 	};
 	if (problem.status == 401) {
 		problem.headers = &who_are_you;
+	} else if (problem.status == 403) {
+		st_log(ST_LOG_INFO, "api.forbidden", "%s: %s %s: %s", request->actor.name,
+		       st_exchange_method(request->exchange), st_exchange_path(request->exchange),
+		       diag->text);
 	} else if (problem.status == 503) {
 		/* A store that failed stays so until somebody looks; a full queue does not. */
 		problem.headers = diag->code == ST_ERR_BUSY ? &retry_soon : &no_retry;
@@ -223,8 +229,11 @@ int st_api_new(const struct st_api_options *options, struct st_api_server **out,
 	       struct st_diag *diag)
 {
 	struct st_api_server *api = st_alloc(sizeof *api);
-	const struct st_http_options http = {.listen = options->listen,
-					     .body_bytes_max = ST_JSON_BYTES_MAX};
+	const struct st_http_options http = {
+	    .listen = options->listen,
+	    .body_bytes_max = ST_JSON_BYTES_MAX,
+	    .per_peer_max = PER_PEER_MAX,
+	};
 	const struct st_http_handler handler = {.handle = handle, .arg = api};
 	api->options = *options;
 	int err = open_reader(api, diag);

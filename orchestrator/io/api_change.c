@@ -175,6 +175,16 @@ static bool check_type(struct st_api_request *request)
 	return false;
 }
 
+/* 413 is about bytes, and those were counted before: what is too deep or too many is malformed. */
+static int refuse_content(struct st_api_request *request, int err)
+{
+	if (err == ST_ERR_TOO_LARGE) {
+		err = ST_ERR_INVALID;
+		request->diag.code = ST_ERR_INVALID;
+	}
+	return err;
+}
+
 static int parse_body(struct st_api_request *request)
 {
 	size_t len = 0;
@@ -182,7 +192,8 @@ static int parse_body(struct st_api_request *request)
 	if (len == 0) {
 		return ST_OK;
 	}
-	return st_json_parse(body, len, ST_JSON_BYTES_MAX, &request->body, &request->diag);
+	return refuse_content(
+	    request, st_json_parse(body, len, ST_JSON_BYTES_MAX, &request->body, &request->diag));
 }
 
 void st_api_change(struct st_api_request *request)
@@ -269,7 +280,8 @@ static int decode_definition(struct st_api_request *request, struct st_def **out
 	}
 	int err = fix_tenant(request);
 	if (err == ST_OK) {
-		err = st_def_decode(st_engine_schemas(engine), &input, out, &request->diag);
+		err = refuse_content(
+		    request, st_def_decode(st_engine_schemas(engine), &input, out, &request->diag));
 	}
 	if (err != ST_OK) {
 		return err;

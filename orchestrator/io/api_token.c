@@ -8,6 +8,7 @@
 #include "orchestrator/decision.h"
 #include "orchestrator/io/api_private.h"
 #include "orchestrator/io/clock.h"
+#include "orchestrator/io/log.h"
 #include "orchestrator/io/token.h"
 #include "redact/redact.h"
 #include "schemas/mem.h"
@@ -109,6 +110,8 @@ static void on_durable(struct st_waiter *waiter, const struct st_effect_reply *r
 		st_api_refuse(request, reply->code, "the store cannot write");
 		return;
 	}
+	st_log(ST_LOG_INFO, request->route->method[0] == 'P' ? "token.created" : "token.revoked",
+	       "by %s: %s", request->actor.name, request->name);
 	st_api_tokens_forget(request->api);
 	st_api_reply_json(request, request->err, request->later.data);
 }
@@ -197,6 +200,7 @@ void st_api_handle_token_create(struct st_api_request *request)
 	describe(&token, NULL, &kept);
 	sodium_memzero(text, sizeof text);
 	request->err = 201;
+	memcpy(request->name, token.id, sizeof request->name); /* for the log */
 	add_rows(request, &rows, &token, kept.data);
 	st_buf_fini(&kept);
 	write_rows(request, &rows);
