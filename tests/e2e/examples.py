@@ -3,6 +3,8 @@
 import glob
 import json
 import os
+import re
+import shlex
 import subprocess
 
 import lib
@@ -80,6 +82,39 @@ def test_everything_says_what_it_is_for():
         assert len(document.get("description", "")) > 20, f"{name} has no description"
         schema = os.path.join(FOLDER, os.path.dirname(name), document["$schema"])
         assert os.path.exists(schema), f"{name}: no {schema}"
+
+
+def test_the_pages_for_newcomers_lead_somewhere():
+    root = os.environ["ST_SOURCE_DIR"]
+    for page in ("README.md", "CHANGELOG.md"):
+        with open(os.path.join(root, page), encoding="utf-8") as file:
+            links = re.findall(r"\]\(([^)#]+)", file.read())
+        assert links, f"{page} has no links"
+        dead = [link for link in links if not link.startswith("https://")
+                and not os.path.exists(os.path.join(root, link))]
+        assert not dead, f"{page}: {dead}"
+
+
+def test_the_tour_goes_as_the_readme_says():
+    with open(os.path.join(os.environ["ST_SOURCE_DIR"], "README.md"), encoding="utf-8") as file:
+        readme = file.read()
+    commands = re.findall(r"^\$ stint (.* last.*|run .*)$", readme, re.MULTILINE)
+    tour = [shlex.split(command) for command in commands[:4]]
+    assert [words[0] for words in tour] == ["run", "show", "approve", "usage"], commands
+    with lib.Place() as place:
+        place.env["STINT_STORE"] = place.store
+        place.env["COLUMNS"] = "500"
+        said = ""
+        for words, code in zip(tour, (3, 0, 0, 0)):
+            words = [word.replace("docs/examples", FOLDER) for word in words]
+            done = place.stint(*words)
+            assert done.returncode == code, f"{words}: {done.returncode}, {done.stderr}"
+            said += done.stdout
+        for block in re.findall(r"^```text\n(.*?)^```", readme, re.MULTILINE | re.DOTALL):
+            for line in block.splitlines():
+                types = re.findall(r" ((?:run|step|call|verdict|decision)\.[a-z_]+) ", line)
+                wanted = types or re.findall(r"^ *([a-zA-Z]+) ", line)
+                assert all(word in said for word in wanted), f"the README shows {line!r}:\n{said}"
 
 
 def events_of(place, store):
