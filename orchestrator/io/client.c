@@ -83,13 +83,18 @@ int st_client_new(const char *url, const char *token, struct st_client **out, st
 	return ST_OK;
 }
 
+static void on_closed(void *arg)
+{
+	(void)arg; /* the loop ends by itself */
+}
+
 void st_client_free(struct st_client *client)
 {
 	if (client == NULL) {
 		return;
 	}
 	if (client->http != NULL) {
-		st_http_client_close(client->http, NULL, NULL);
+		st_http_client_close(client->http, on_closed, NULL);
 	}
 	(void)uv_run(&client->loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(&client->loop);

@@ -153,11 +153,10 @@ static void on_written(void *arg, int err, const struct st_diag *diag)
 	}
 }
 
-static void note_grown(struct st_engine *engine, struct st_batch *batch)
+/* Also when nobody watches yet: who comes before this batch is written reads the store without it,
+ * and must hear of it then. */
+static void note_grown(struct st_batch *batch)
 {
-	if (engine->watchers == NULL) {
-		return;
-	}
 	const struct st_rows *rows = &batch->update.rows;
 	batch->grown = st_alloc_array(rows->n, sizeof *batch->grown);
 	for (size_t i = 0; i < rows->n; i++) {
@@ -181,7 +180,7 @@ static void seal_batch(struct st_engine *engine)
 	}
 	engine->sealed = engine->open;
 	engine->open = (struct st_batch){0};
-	note_grown(engine, &engine->sealed);
+	note_grown(&engine->sealed);
 	engine->writing = true;
 	st_store_write(engine->store, &engine->sealed.update.rows, on_written, engine);
 }
