@@ -58,6 +58,10 @@ static void free_try(struct try *try)
 
 static void fail_try(struct try *try, const char *code, const struct st_diag *diag)
 {
+	if (try->item->flight != NULL) { /* it was sent before and cannot be sent again */
+		st_call_doubt(try->turn, try->run, try->step, try->k);
+		return;
+	}
 	char text[ST_DIAG_TEXT_MAX + ST_DIAG_POINTER_MAX];
 	(void)snprintf(text, sizeof text, "%s%s%s", diag->pointer,
 		       diag->pointer[0] != '\0' ? ": " : "", diag->text);
@@ -237,12 +241,28 @@ static void count_first(struct try *try)
 	take_off(try, grant, true);
 }
 
+/* The run's id with random bits of its own, the same for this item always: an older copy of the
+ * store, put back, sends the keys that were sent before. */
+static struct st_id call_id(const struct try *try)
+{
+	struct st_id id = try->run->id;
+	const int32_t place[2] = {try->step, try->k};
+	uint8_t hash[ST_HASH_BYTES];
+	crypto_generichash_state state;
+	(void)crypto_generichash_init(&state, NULL, 0, sizeof hash);
+	(void)crypto_generichash_update(&state, id.bytes, sizeof id.bytes);
+	(void)crypto_generichash_update(&state, (const uint8_t *)place, sizeof place);
+	(void)crypto_generichash_final(&state, hash, sizeof hash);
+	memcpy(id.bytes + 9, hash, sizeof id.bytes - 9); /* past the time, version and variant */
+	return id;
+}
+
 static void hold_and_call(struct try *try)
 {
 	struct st_item *item = try->item;
 	const struct st_chain chain = st_run_chain(try->run, try->step);
 	if (st_id_is_none(item->call)) {
-		item->call = st_id_next(&try->turn->ids);
+		item->call = call_id(try);
 	}
 	const struct st_claim claim = {
 	    .call = item->call, .hold = st_id_next(&try->turn->ids), .attempt = item->attempt + 1};

@@ -15,6 +15,9 @@
 #define RESEND_BASE_MS 500
 #define RESEND_MAX_MS 30000
 
+/* A count of more input tokens than this is no count. */
+#define COUNTED_MAX (INT64_C(1) << 40)
+
 struct place {
 	int step;
 	int k;
@@ -159,8 +162,10 @@ static bool try_later(struct st_turn *turn, struct st_run *run, const struct pla
 {
 	const struct st_retry *retry = &run->def->steps[place->step].retry;
 	struct st_item *item = place->item;
-	if (!outcome->retryable || item->attempt >= retry->attempts || run->failing ||
-	    st_machine_final(&st_run_machine, (int)run->state)) {
+	bool given_up = st_step_is_failing(&run->steps[place->step]) ||
+			(run->failing && !st_step_asks_for_status(run, place->step)) ||
+			st_machine_final(&st_run_machine, (int)run->state);
+	if (!outcome->retryable || item->attempt >= retry->attempts || given_up) {
 		return false;
 	}
 	const struct st_backoff backoff = {.base_ms = retry->base_ms, .max_ms = retry->max_ms};
@@ -229,13 +234,12 @@ static void on_unknown(struct st_turn *turn, struct st_run *run, const struct pl
 	bool crashed = outcome->error_code[0] == '\0';
 	if (flight->idempotence == ST_REPEATABLE) {
 		const struct st_amounts held = *st_grant_amounts(flight->grant);
-		bool counting = flight->counting;
 		st_run_emit(turn, run, "call.in_doubt", about_flight(place),
 			    st_tell_error(turn, "call.unknown", end.error));
 		end.used = &held;
 		end.estimated = true;
 		end_flight(turn, run, place, &end);
-		if ((crashed || counting) && !st_machine_final(&st_run_machine, (int)run->state)) {
+		if (crashed && !st_machine_final(&st_run_machine, (int)run->state)) {
 			st_item_move(turn, run, place->item, ST_ITEM_WAITING);
 		} else if (!try_later(turn, run, place, outcome, end.error)) {
 			fail_item(turn, run, place, outcome, st_clean_copy(end.error));
@@ -248,13 +252,24 @@ static void on_unknown(struct st_turn *turn, struct st_run *run, const struct pl
 	into_doubt(turn, run, place, end.error);
 }
 
+/* What a provider tells about its use can be anything; below zero it tells nothing. */
+static bool tells_usage(const struct st_outcome *outcome)
+{
+	for (int m = 0; m < ST_METER_COUNT; m++) {
+		if (outcome->usage.of[m] < 0) {
+			return false;
+		}
+	}
+	return outcome->usage_known;
+}
+
 static void on_known(struct st_turn *turn, struct st_run *run, const struct place *place,
 		     const struct st_outcome *outcome, const struct st_end *given)
 {
 	struct st_end end = *given;
 	const struct st_amounts held = *st_grant_amounts(place->item->flight->grant);
 	end.voided = outcome->state == ST_OUTCOME_NOT_MADE;
-	end.estimated = !end.voided && !outcome->usage_known;
+	end.estimated = !end.voided && !tells_usage(outcome);
 	end.used = end.estimated ? &held : &outcome->usage;
 	record_external_ids(turn, run, place, outcome);
 	record_artifacts(turn, run, place, given);
@@ -267,6 +282,23 @@ static void on_known(struct st_turn *turn, struct st_run *run, const struct plac
 	}
 }
 
+/* Counting is free and only refines the bound: whatever came of it, the item goes on. */
+static void end_count(struct st_turn *turn, struct st_run *run, const struct place *place,
+		      int64_t input_tokens)
+{
+	const struct st_amounts nothing = {{0}};
+	const struct st_end end = {
+	    .used = &nothing, .by = "provider", .wall_ms = -1, .first_byte_ms = -1, .status = -1};
+	end_flight(turn, run, place, &end);
+	place->item->counted_input =
+	    input_tokens >= 0 && input_tokens <= COUNTED_MAX ? input_tokens : -1;
+	if (st_machine_final(&st_run_machine, (int)run->state)) {
+		st_item_cancel(turn, run, place->step, place->k);
+	} else {
+		st_item_move(turn, run, place->item, ST_ITEM_WAITING);
+	}
+}
+
 void st_call_ended(struct st_turn *turn, struct st_run *run, const struct st_event *event)
 {
 	struct place place;
@@ -276,6 +308,10 @@ void st_call_ended(struct st_turn *turn, struct st_run *run, const struct st_eve
 	}
 	const struct st_outcome *outcome = event->ended.outcome;
 	st_queue_give(turn->core, run, run->steps[place.step].kind);
+	if (place.item->flight->counting) {
+		end_count(turn, run, &place, -1);
+		return;
+	}
 	record_transcript(turn, run, &place, event->ended.transcript);
 	struct st_end end = {
 	    .by = "provider",
@@ -305,16 +341,8 @@ void st_call_counted(struct st_turn *turn, struct st_run *run, const struct st_e
 	    place.item->state != ST_ITEM_CALLING) {
 		return;
 	}
-	const struct st_amounts nothing = {{0}};
-	struct st_end end = {.used = &nothing, .by = "provider", .wall_ms = -1, .status = -1};
 	st_queue_give(turn->core, run, run->steps[place.step].kind);
-	end_flight(turn, run, &place, &end);
-	place.item->counted_input = event->counted.input_tokens;
-	if (st_machine_final(&st_run_machine, (int)run->state)) {
-		st_item_cancel(turn, run, place.step, place.k);
-	} else {
-		st_item_move(turn, run, place.item, ST_ITEM_WAITING);
-	}
+	end_count(turn, run, &place, event->counted.input_tokens);
 }
 
 void st_call_lost(struct st_turn *turn, struct st_run *run, int step, int item)

@@ -54,7 +54,9 @@ void st_core_free(struct st_core *core)
 	free_wides(core);
 	st_free(core->runs);
 	st_free(core->timers.of);
-	st_free(core->waiting.of);
+	for (int slot = 0; slot < ST_SLOT_COUNT; slot++) {
+		st_free(core->waiting[slot].list.of);
+	}
 	st_free(core->dirty.of);
 	st_free(core->touched.of);
 	st_free(core);
@@ -240,11 +242,15 @@ static void on_run_event(struct st_turn *turn, const struct st_event *event)
 	}
 }
 
-/* Schedules what this step touched. Scheduling frees slots and so may touch more runs. */
+/* Schedules what this step touched. Who has waited for a slot comes before who would take it
+ * again; a run that no longer wants the slot leaves it to the next. */
 static void settle_down(struct st_turn *turn)
 {
 	struct st_core *core = turn->core;
-	st_queue_pump(core);
+	for (struct st_run *run; (run = st_queue_next(core)) != NULL;) {
+		st_run_schedule(turn, run);
+		st_core_touch(core, run);
+	}
 	for (size_t i = 0; i < core->touched.n; i++) {
 		struct st_run *run = core->touched.of[i];
 		run->touched = false;
@@ -297,7 +303,8 @@ void st_core_step(struct st_core *core, const struct st_event *event, struct st_
 
 static void forget(struct st_core *core, struct st_run *run)
 {
-	assert(!run->queued);
+	assert(!run->queued[ST_SLOT_CALL]);
+	assert(!run->queued[ST_SLOT_JOB]);
 	st_queue_set_due(core, run, ST_TIME_NONE);
 	st_core_remove(core, run);
 	st_run_free(run);

@@ -20,6 +20,12 @@ struct st_run_list {
 	size_t cap;
 };
 
+/* Runs that want a slot of one sort, oldest first. Those before `first` have left. */
+struct st_waiting {
+	struct st_run_list list;
+	size_t first;
+};
+
 struct st_core {
 	struct st_core_options options;
 	struct st_core_numbers numbers;
@@ -29,8 +35,8 @@ struct st_core {
 	struct st_wide **wides; /* chained by scope and id */
 	size_t n_wides;
 	size_t wides_cap;
-	struct st_run_list timers;  /* binary heap by run->due */
-	struct st_run_list waiting; /* FIFO: runs that want a slot */
+	struct st_run_list timers; /* binary heap by run->due */
+	struct st_waiting waiting[ST_SLOT_COUNT];
 	struct st_run_list dirty;   /* runs to flush */
 	struct st_run_list touched; /* runs to schedule in this step */
 	size_t n_calls;		    /* HTTP calls in flight */
@@ -57,8 +63,8 @@ void st_queue_set_due(struct st_core *core, struct st_run *run, st_time due);
 bool st_queue_slot(struct st_core *core, struct st_run *run, const struct st_kind *kind);
 void st_queue_take(struct st_core *core, struct st_run *run, const struct st_kind *kind);
 void st_queue_give(struct st_core *core, struct st_run *run, const struct st_kind *kind);
-/* Touches waiting runs, oldest first, while there are free slots. */
-void st_queue_pump(struct st_core *core);
+/* The run that has waited longest for a slot that is free now, no longer waiting; or NULL. */
+struct st_run *st_queue_next(struct st_core *core);
 
 /* Answers who asked, if anybody did. `body` is taken and may be NULL. */
 void st_turn_reply(struct st_turn *turn, enum st_err code, const struct st_run *run,

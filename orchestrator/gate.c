@@ -233,6 +233,7 @@ static void decide_deny(struct st_turn *turn, struct st_run *run, const struct s
 		st_item_fail(turn, run, halt.step, halt.item, (struct st_failure){"denied", why});
 	} else { /* the run as a whole: its wall clock */
 		memcpy(run->error_code, "denied", sizeof "denied");
+		st_clean_free(run->error);
 		run->error = why;
 		st_run_stop(turn, run, ST_RUN_FAILED);
 		st_run_emit(turn, run, "run.failed", ST_ABOUT_RUN,

@@ -83,26 +83,31 @@ void st_queue_set_due(struct st_core *core, struct st_run *run, st_time due)
 	}
 }
 
-static bool free_slot(const struct st_core *core, enum st_via via)
+static bool slot_of(const struct st_kind *kind, enum st_slot *slot)
+{
+	*slot = kind->via == ST_VIA_JOB ? ST_SLOT_JOB : ST_SLOT_CALL;
+	return kind->via == ST_VIA_JOB || kind->via == ST_VIA_HTTP;
+}
+
+static bool is_free(const struct st_core *core, enum st_slot slot)
 {
 	const struct st_config *config = core->options.config;
-	if (via == ST_VIA_JOB) {
-		return (int64_t)core->n_jobs < config->jobs_max;
-	}
-	return via != ST_VIA_HTTP || (int64_t)core->n_calls < config->calls_max;
+	return slot == ST_SLOT_JOB ? (int64_t)core->n_jobs < config->jobs_max
+				   : (int64_t)core->n_calls < config->calls_max;
 }
 
 bool st_queue_slot(struct st_core *core, struct st_run *run, const struct st_kind *kind)
 {
+	enum st_slot slot;
 	if (kind->via == ST_VIA_JOB && (int64_t)run->n_jobs >= run->def->envelope.job.concurrent) {
 		return false; /* the end of one of its own jobs schedules the run again */
 	}
-	if (free_slot(core, kind->via)) {
+	if (!slot_of(kind, &slot) || is_free(core, slot)) {
 		return true;
 	}
-	if (!run->queued) {
-		run->queued = true;
-		st_run_list_add(&core->waiting, run);
+	if (!run->queued[slot]) {
+		run->queued[slot] = true;
+		st_run_list_add(&core->waiting[slot].list, run);
 	}
 	return false;
 }
@@ -133,25 +138,26 @@ void st_queue_give(struct st_core *core, struct st_run *run, const struct st_kin
 	}
 }
 
-void st_queue_pump(struct st_core *core)
+static struct st_run *leave(struct st_waiting *waiting, enum st_slot slot)
 {
-	const struct st_config *config = core->options.config;
-	size_t free_slots = 0;
-	if ((int64_t)core->n_calls < config->calls_max) {
-		free_slots += (size_t)(config->calls_max - (int64_t)core->n_calls);
+	struct st_run_list *list = &waiting->list;
+	struct st_run *run = list->of[waiting->first++];
+	run->queued[slot] = false;
+	if (waiting->first * 2 >= list->n) { /* moves each entry once on average */
+		list->n -= waiting->first;
+		memmove(list->of, list->of + waiting->first, list->n * sizeof list->of[0]);
+		waiting->first = 0;
 	}
-	if ((int64_t)core->n_jobs < config->jobs_max) {
-		free_slots += (size_t)(config->jobs_max - (int64_t)core->n_jobs);
+	return run;
+}
+
+struct st_run *st_queue_next(struct st_core *core)
+{
+	for (int i = 0; i < ST_SLOT_COUNT; i++) {
+		struct st_waiting *waiting = &core->waiting[i];
+		if (waiting->first < waiting->list.n && is_free(core, (enum st_slot)i)) {
+			return leave(waiting, (enum st_slot)i);
+		}
 	}
-	size_t n = core->waiting.n < free_slots ? core->waiting.n : free_slots;
-	if (n == 0) {
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		struct st_run *run = core->waiting.of[i];
-		run->queued = false;
-		st_core_touch(core, run);
-	}
-	core->waiting.n -= n;
-	memmove(core->waiting.of, core->waiting.of + n, core->waiting.n * sizeof(struct st_run *));
+	return NULL;
 }

@@ -160,7 +160,8 @@ st_time st_run_due(const struct st_run *run)
 
 bool st_run_parked(const struct st_run *run)
 {
-	return run->n_flights == 0 && !run->queued && run->state != ST_RUN_RUNNING &&
+	bool queued = run->queued[ST_SLOT_CALL] || run->queued[ST_SLOT_JOB];
+	return run->n_flights == 0 && !queued && run->state != ST_RUN_RUNNING &&
 	       run->state != ST_RUN_QUEUED;
 }
 

@@ -75,6 +75,9 @@ struct st_halt {
 	uint8_t params_hash[ST_HASH_BYTES];
 };
 
+/* What there is only so much of at once. */
+enum st_slot { ST_SLOT_CALL, ST_SLOT_JOB, ST_SLOT_COUNT };
+
 struct st_wide; /* one instance of a scope wider than a run */
 
 struct st_run {
@@ -83,10 +86,10 @@ struct st_run {
 	struct st_def *def;
 	enum st_run_state state;
 	bool dirty;
-	bool queued;  /* waits for a free slot */
-	bool paused;  /* latch */
-	bool failing; /* a step failed: only steps that ask for it start now */
-	bool touched; /* schedule it at the end of this step */
+	bool queued[ST_SLOT_COUNT]; /* waits for a free slot */
+	bool paused;		    /* latch */
+	bool failing;		    /* a step failed: only steps that ask for it start now */
+	bool touched;		    /* schedule it at the end of this step */
 	char submitted_by[ST_NAME_MAX];
 	char error_code[48];
 	struct st_clean *error;
@@ -183,6 +186,12 @@ void st_item_fail(struct st_turn *turn, struct st_run *run, int step, int item,
 void st_step_fail(struct st_turn *turn, struct st_run *run, int step, struct st_failure failure);
 void st_step_skip(struct st_turn *turn, struct st_run *run, int step, const char *why);
 void st_step_end_if_done(struct st_turn *turn, struct st_run *run, int step);
+/* Has an item failed, so that the step will? It then begins nothing more: */
+bool st_step_is_failing(const struct st_step *step);
+/* cancels what waits, but not a call that was sent and is to be sent again: it needs its end. */
+void st_step_hold_back(struct st_turn *turn, struct st_run *run, int step);
+/* Does the step's condition call success(), failure() or always()? Then a failed run runs it. */
+bool st_step_asks_for_status(const struct st_run *run, int step);
 
 /* A call's life: see orchestrator/call.c. */
 void st_call_try(struct st_turn *turn, struct st_run *run, int step, int item);

@@ -60,9 +60,9 @@ static void halt_on_wall_clock(struct st_turn *turn, struct st_run *run)
 
 enum readiness { NOT_YET, GO, SKIP };
 
-/* Does the step's condition call success(), failure() or always()? */
-static bool asks_for_status(const struct st_def_step *def)
+bool st_step_asks_for_status(const struct st_run *run, int step)
 {
+	const struct st_def_step *def = &run->def->steps[step];
 	struct st_expr *expr = NULL;
 	if (def->condition == NULL || st_condition_parse(def->condition, &expr, NULL) != ST_OK) {
 		return false;
@@ -102,7 +102,7 @@ static enum readiness readiness_of(const struct st_run *run, int step)
 		bool forgiven = state == ST_STEP_FAILED && run->def->steps[need].continue_on_error;
 		broken = broken || (state != ST_STEP_SUCCEEDED && !forgiven);
 	}
-	return broken && !asks_for_status(def) ? SKIP : GO;
+	return broken && !st_step_asks_for_status(run, step) ? SKIP : GO;
 }
 
 static void fail_before_start(struct st_turn *turn, struct st_run *run, int step,
@@ -140,6 +140,10 @@ static void push_step(struct st_turn *turn, struct st_run *run, int step)
 	struct st_step *s = &run->steps[step];
 	int most = run->def->steps[step].for_each_concurrent;
 	int active = 0;
+	if (st_step_is_failing(s)) {
+		st_step_hold_back(turn, run, step);
+		st_step_end_if_done(turn, run, step);
+	}
 	for (int k = 0; k < s->n_items; k++) {
 		enum st_item_state state = s->items[k].state;
 		active +=

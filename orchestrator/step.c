@@ -38,7 +38,8 @@ void st_step_fail(struct st_turn *turn, struct st_run *run, int step, struct st_
 	st_step_move(turn, run, step, ST_STEP_FAILED);
 	const struct st_about about = ST_ABOUT_STEP(step);
 	st_run_emit(turn, run, "step.failed", about, st_tell_error(turn, code, error));
-	if (run->def->steps[step].continue_on_error || run->failing) {
+	if (run->def->steps[step].continue_on_error || run->failing ||
+	    st_machine_final(&st_run_machine, (int)run->state)) {
 		return;
 	}
 	run->failing = true;
@@ -83,6 +84,28 @@ void st_item_cancel(struct st_turn *turn, struct st_run *run, int step, int item
 	st_step_end_if_done(turn, run, step);
 }
 
+bool st_step_is_failing(const struct st_step *step)
+{
+	for (int k = 0; k < step->n_items; k++) {
+		if (step->items[k].state == ST_ITEM_FAILED) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void st_step_hold_back(struct st_turn *turn, struct st_run *run, int step)
+{
+	struct st_step *s = &run->steps[step];
+	for (int k = 0; k < s->n_items; k++) {
+		struct st_item *item = &s->items[k];
+		bool idle = item->state == ST_ITEM_WAITING || item->state == ST_ITEM_SLEEPING;
+		if (idle && item->flight == NULL) {
+			st_item_move(turn, run, item, ST_ITEM_CANCELLED);
+		}
+	}
+}
+
 void st_item_fail(struct st_turn *turn, struct st_run *run, int step, int item,
 		  struct st_failure failure)
 {
@@ -92,12 +115,7 @@ void st_item_fail(struct st_turn *turn, struct st_run *run, int step, int item,
 	st_clean_free(failed->error);
 	failed->error = failure.error;
 	st_item_move(turn, run, failed, ST_ITEM_FAILED);
-	for (int k = 0; k < s->n_items; k++) { /* its siblings start nothing more */
-		enum st_item_state state = s->items[k].state;
-		if (state == ST_ITEM_WAITING || state == ST_ITEM_SLEEPING) {
-			st_item_move(turn, run, &s->items[k], ST_ITEM_CANCELLED);
-		}
-	}
+	st_step_hold_back(turn, run, step);
 	st_step_end_if_done(turn, run, step);
 }
 

@@ -52,6 +52,7 @@ struct world {
 	enum st_err reply; /* the last one */
 	char reply_text[512];
 	enum st_run_state state; /* of the run that was flushed last */
+	bool refuse_retry;	 /* failures are ones that another attempt does not help */
 };
 
 static inline void world_start(struct world *w)
@@ -429,7 +430,7 @@ static inline void world_end(struct world *w, const char *step, enum st_outcome_
 	struct flight f = world_land(w, step);
 	struct st_outcome outcome = {
 	    .state = state,
-	    .retryable = state != ST_OUTCOME_SUCCEEDED,
+	    .retryable = state != ST_OUTCOME_SUCCEEDED && !w->refuse_retry,
 	    .retry_after_ms = -1,
 	    .usage_known = true,
 	    .usage = used != NULL ? *used : f.held,
@@ -477,6 +478,17 @@ static inline void world_load_event(struct world *w, struct st_rows *rows)
 	struct st_event event = {.type = ST_EVENT_LOAD, .load = {.rows = rows}};
 	world_step(w, &event);
 	st_rows_fini(rows);
+}
+
+/* An older copy of the store: only its first n rows. */
+static inline void world_lose_rows(struct world *w, size_t n)
+{
+	struct st_rows lost = {0};
+	for (size_t i = n; i < w->stored.n; i++) {
+		st_rows_move(&lost, &w->stored.of[i]);
+	}
+	w->stored.n = n;
+	st_rows_fini(&lost);
 }
 
 /* kill -9 and start again: only what was stored is left, calls in flight are forgotten. */

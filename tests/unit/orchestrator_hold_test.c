@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Does every hold get exactly one end, whatever happens around it? */
+#include "world.h"
+
+#define DEF(budget, steps)                                                                         \
+	"{\"stint\":1,\"name\":\"t\",\"kind\":\"research\",\"params\":{\"xs\":[1,2,3]},"           \
+	"\"budget\":{" budget "},\"steps\":[" steps "]}"
+#define HTTP(method, more)                                                                         \
+	"\"uses\":\"http.request\",\"with\":{\"method\":\"" method                                 \
+	"\",\"url\":\"https://example.com/x\"}" more
+#define EACH(n) ",\"for_each\":\"${{ params.xs }}\",\"for_each_concurrent\":" #n
+
+static size_t open_holds(const struct world *w)
+{
+	return world_count(w, ST_ROW_HOLD) - world_count(w, ST_ROW_SETTLEMENT);
+}
+
+/* What the store says is held on the run's account of this meter. */
+static int64_t held_of_run(const struct world *w, enum st_meter meter)
+{
+	int64_t held = 0;
+	for (size_t i = 0; i < w->stored.n; i++) {
+		const struct st_row *row = &w->stored.of[i];
+		if (row->type == ST_ROW_ACCOUNT && row->account->scope == ST_SCOPE_RUN &&
+		    row->account->meter == meter) {
+			held = row->account->held;
+		}
+	}
+	return held;
+}
+
+static struct st_decide resolve_latest(const struct world *w, bool happened)
+{
+	struct st_decide decide = {.decision = ST_DECISION_RESOLVE, .happened = happened};
+	for (size_t i = 0; i < w->stored.n; i++) {
+		const struct st_row *row = &w->stored.of[i];
+		if (row->type == ST_ROW_HALT && row->halt->insert &&
+		    row->halt->kind == ST_HALT_IN_DOUBT) {
+			decide.call = row->halt->call;
+		}
+	}
+	return decide;
+}
+
+static void a_call_to_be_sent_again_ends_though_a_sibling_failed(void **state)
+{
+	(void)state;
+	struct world w;
+	world_init(&w);
+	world_submit(&w, DEF("", "{\"id\":\"a\"," HTTP("PUT", EACH(2)) "}"));
+	world_end(&w, "a", ST_OUTCOME_UNKNOWN, NULL); /* the first item sleeps, its hold stays */
+	w.refuse_retry = true;
+	world_end(&w, "a", ST_OUTCOME_FAILED, NULL);
+	assert_int_equal(open_holds(&w), 1);
+	world_wait(&w);
+	assert_int_equal(w.n_flights, 1); /* the same attempt, to learn what it came to */
+	world_end(&w, "a", ST_OUTCOME_SUCCEEDED, NULL);
+	assert_int_equal(w.state, ST_RUN_FAILED);
+	assert_int_equal(open_holds(&w), 0);
+	assert_int_equal(w.n_left, 3); /* the third item began nothing */
+	assert_int_equal(held_of_run(&w, ST_METER_TOOL_STEPS), 0);
+	world_fini(&w);
+}
+
+static void after_an_item_failed_its_siblings_make_no_new_attempt(void **state)
+{
+	(void)state;
+	struct world w;
+	world_init(&w);
+	world_submit(&w, DEF("", "{\"id\":\"a\"," HTTP("GET", EACH(2)) ",\"retry\":{\"attempts\":"
+								       "3}}"));
+	w.refuse_retry = true;
+	world_end(&w, "a", ST_OUTCOME_FAILED, NULL);
+	w.refuse_retry = false;
+	world_end(&w, "a", ST_OUTCOME_FAILED, NULL); /* could be tried again */
+	assert_int_equal(w.state, ST_RUN_FAILED);
+	assert_int_equal(w.n_left, 2);
+	assert_int_equal(open_holds(&w), 0);
+	world_fini(&w);
+}
+
+static void a_doubt_resolved_as_not_made_is_not_made_after_a_sibling_failed(void **state)
+{
+	(void)state;
+	struct world w;
+	world_init(&w);
+	world_submit(&w, DEF("", "{\"id\":\"a\"," HTTP("POST", EACH(2)) "}"));
+	world_end(&w, "a", ST_OUTCOME_UNKNOWN, NULL);
+	w.refuse_retry = true;
+	world_end(&w, "a", ST_OUTCOME_FAILED, NULL);
+	assert_int_equal(w.state, ST_RUN_HALTED);
+	world_decide(&w, "bob", resolve_latest(&w, false));
+	assert_int_equal(w.reply, ST_OK);
+	assert_int_equal(w.state, ST_RUN_FAILED);
+	assert_int_equal(w.n_left, 2);
+	assert_int_equal(open_holds(&w), 0);
+	world_fini(&w);
+}
+
+static void what_a_run_was_over_for_stays_what_it_was(void **state)
+{
+	(void)state;
+	struct world w;
+	world_init(&w);
+	world_submit(
+	    &w, DEF("\"wall_seconds\":60",
+		    "{\"id\":\"a\"," HTTP("POST", EACH(2)) "},"
+							   "{\"id\":\"b\"," HTTP("POST", "") "}"));
+	w.refuse_retry = true;
+	world_end(&w, "a", ST_OUTCOME_FAILED, NULL); /* its sibling is still in flight */
+	world_wait(&w);
+	assert_int_equal(w.state, ST_RUN_HALTED);
+	world_decide(&w, "bob", (struct st_decide){.decision = ST_DECISION_DENY, .reason = "no"});
+	assert_int_equal(w.state, ST_RUN_FAILED);
+	world_end(&w, "a", ST_OUTCOME_SUCCEEDED, NULL); /* now step a has failed */
+	world_end(&w, "b", ST_OUTCOME_SUCCEEDED, NULL);
+	const struct st_row_run *last = NULL;
+	for (size_t i = 0; i < w.stored.n; i++) {
+		last = w.stored.of[i].type == ST_ROW_RUN ? w.stored.of[i].run : last;
+	}
+	assert_string_equal(last->error_code, "denied");
+	assert_int_equal(open_holds(&w), 0);
+	world_fini(&w);
+}
+
+static void a_denial_after_a_failure_leaks_nothing(void **state)
+{
+	(void)state;
+	struct world w;
+	world_init(&w);
+	world_submit(&w,
+		     DEF("\"wall_seconds\":60",
+			 "{\"id\":\"a\"," HTTP("POST", "") "},"
+							   "{\"id\":\"b\"," HTTP("POST", "") "}"));
+	w.refuse_retry = true;
+	world_end(&w, "a", ST_OUTCOME_FAILED, NULL);
+	world_wait(&w);
+	world_decide(&w, "bob", (struct st_decide){.decision = ST_DECISION_DENY, .reason = "no"});
+	assert_int_equal(w.state, ST_RUN_FAILED);
+	world_end(&w, "b", ST_OUTCOME_SUCCEEDED, NULL);
+	assert_int_equal(open_holds(&w), 0);
+	world_fini(&w);
+}
+
+static void usage_below_zero_or_absurd_never_lowers_what_was_used(void **state)
+{
+	(void)state;
+	struct world w;
+	world_init(&w);
+	world_submit(&w, DEF("", "{\"id\":\"a\"," HTTP("GET", "") "}"));
+	struct st_amounts used = {{0}};
+	used.of[ST_METER_TOOL_STEPS] = -5;
+	used.of[ST_METER_HTTP_REQUESTS] = INT64_MAX;
+	world_end(&w, "a", ST_OUTCOME_SUCCEEDED, &used);
+	assert_int_equal(w.state, ST_RUN_SUCCEEDED);
+	for (size_t i = 0; i < w.stored.n; i++) {
+		if (w.stored.of[i].type == ST_ROW_SETTLEMENT) {
+			const struct st_row_settlement *row = w.stored.of[i].settlement;
+			assert_true(row->estimated);
+			assert_int_equal(row->used.of[ST_METER_TOOL_STEPS], 1);
+		}
+	}
+	world_fini(&w);
+}
+
+static void a_restored_older_copy_sends_the_same_keys(void **state)
+{
+	(void)state;
+	struct world w;
+	world_init(&w);
+	world_submit(&w, DEF("", "{\"id\":\"a\",\"uses\":\"noop\"},{\"id\":\"b\","
+				 "\"needs\":[\"a\"]," HTTP("POST", "") "}"));
+	size_t copied = w.stored.n;
+	world_end(&w, "a", ST_OUTCOME_SUCCEEDED, NULL);
+	char key[ST_GRANT_KEY_MAX];
+	memcpy(key, w.flights[0].key, sizeof key);
+	world_lose_rows(&w, copied);
+	world_crash(&w, 1);
+	world_end(&w, "a", ST_OUTCOME_SUCCEEDED, NULL);
+	assert_string_equal(w.flights[0].key, key);
+	world_fini(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_call_to_be_sent_again_ends_though_a_sibling_failed),
+	    cmocka_unit_test(after_an_item_failed_its_siblings_make_no_new_attempt),
+	    cmocka_unit_test(a_doubt_resolved_as_not_made_is_not_made_after_a_sibling_failed),
+	    cmocka_unit_test(what_a_run_was_over_for_stays_what_it_was),
+	    cmocka_unit_test(a_denial_after_a_failure_leaks_nothing),
+	    cmocka_unit_test(usage_below_zero_or_absurd_never_lowers_what_was_used),
+	    cmocka_unit_test(a_restored_older_copy_sends_the_same_keys),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
