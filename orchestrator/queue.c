@@ -145,7 +145,7 @@ static struct st_run *leave(struct st_waiting *waiting, enum st_slot slot)
 	run->queued[slot] = false;
 	if (waiting->first * 2 >= list->n) { /* moves each entry once on average */
 		list->n -= waiting->first;
-		memmove(list->of, list->of + waiting->first, list->n * sizeof list->of[0]);
+		memmove(list->of, list->of + waiting->first, list->n * sizeof(struct st_run *));
 		waiting->first = 0;
 	}
 	return run;

@@ -195,6 +195,7 @@ static void wake_run(struct loading *loading)
 	if (run == NULL) {
 		return;
 	}
+	run->accounts.dirty = false; /* as loaded; a lost call may change it again */
 	for (int i = 0; i < (int)run->def->n_steps; i++) {
 		struct st_step *step = &run->steps[i];
 		step->accounts.dirty = false;
@@ -210,7 +211,6 @@ static void wake_run(struct loading *loading)
 			}
 		}
 	}
-	run->accounts.dirty = false;
 	st_core_touch(loading->turn->core, run);
 	loading->run = NULL;
 }

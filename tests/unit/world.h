@@ -52,6 +52,7 @@ struct world {
 	enum st_err reply; /* the last one */
 	char reply_text[512];
 	enum st_run_state state; /* of the run that was flushed last */
+	size_t before;		 /* how many rows were stored before the last step */
 	bool refuse_retry;	 /* failures are ones that another attempt does not help */
 };
 
@@ -369,6 +370,7 @@ static inline void world_step(struct world *w, struct st_event *event)
 	st_core_step(w->core, event, &update);
 	st_core_flush(w->core, &update);
 	st_core_prove(w->core);
+	w->before = w->stored.n;
 	for (size_t i = 0; i < update.rows.n; i++) {
 		world_note_row(w, &update.rows.of[i]);
 		st_rows_move(&w->stored, &update.rows.of[i]);
@@ -423,30 +425,37 @@ static inline struct flight world_land(struct world *w, const char *step)
 	return (struct flight){0};
 }
 
-/* Ends the oldest call in flight of this step. `used` NULL: what was held. */
-static inline void world_end(struct world *w, const char *step, enum st_outcome_state state,
-			     const struct st_amounts *used)
+/* Says how a call ended. `used` NULL: what was held. */
+static inline void world_tell_end(struct world *w, const struct flight *f,
+				  enum st_outcome_state state, const struct st_amounts *used)
 {
-	struct flight f = world_land(w, step);
 	struct st_outcome outcome = {
 	    .state = state,
 	    .retryable = state != ST_OUTCOME_SUCCEEDED && !w->refuse_retry,
 	    .retry_after_ms = -1,
 	    .usage_known = true,
-	    .usage = used != NULL ? *used : f.held,
+	    .usage = used != NULL ? *used : f->held,
 	    .model = {-1, -1, -1, -1, -1},
 	};
 	if (state != ST_OUTCOME_SUCCEEDED) {
 		(void)snprintf(outcome.error_code, sizeof outcome.error_code, "test.error");
 		(void)snprintf(outcome.error, sizeof outcome.error, "as the test says");
 	}
-	struct st_event event = {.type = ST_EVENT_CALL_ENDED, .run = f.run};
-	event.ended.call_no = f.call_no;
+	struct st_event event = {.type = ST_EVENT_CALL_ENDED, .run = f->run};
+	event.ended.call_no = f->call_no;
 	event.ended.outcome = &outcome;
 	event.ended.wall_ms = 5;
 	event.ended.first_byte_ms = -1;
 	event.ended.status = -1;
 	world_step(w, &event);
+}
+
+/* Ends the oldest call in flight of this step. */
+static inline void world_end(struct world *w, const char *step, enum st_outcome_state state,
+			     const struct st_amounts *used)
+{
+	struct flight f = world_land(w, step);
+	world_tell_end(w, &f, state, used);
 }
 
 static inline void world_decide(struct world *w, const char *who, struct st_decide decide)
