@@ -254,6 +254,53 @@ void st_report_calls(const json_t *calls, struct st_look look, struct st_buf *ou
 	st_table_print(&table, look, "no calls", out);
 }
 
+void st_report_artifacts(const json_t *artifacts, struct st_look look, struct st_buf *out)
+{
+	static const struct st_column columns[] = {
+	    {"PATH", false, true},  {"BYTES", true, false},   {"STEP", false, true},
+	    {"CALL", false, false}, {"ATTEMPT", true, false}, {"AT", false, false},
+	};
+	struct st_table table = {.columns = columns, .n_columns = 6};
+	size_t i = 0;
+	const json_t *artifact = NULL;
+	json_array_foreach(artifacts, i, artifact)
+	{
+		st_report_cell(&table, artifact, "path");
+		st_report_cell(&table, artifact, "bytes");
+		st_report_cell_step(&table, artifact);
+		st_report_cell(&table, artifact, "call");
+		st_report_cell(&table, artifact, "attempt");
+		st_report_cell_time(&table, artifact, "at");
+	}
+	st_table_print(&table, look, "no files were kept", out);
+}
+
+/* What became of the files that were asked for. */
+static void add_files(struct st_buf *out, const json_t *told)
+{
+	size_t i = 0;
+	const json_t *file = NULL;
+	json_array_foreach(json_object_get(told, "kept"), i, file)
+	{
+		st_buf_add_text(out, "kept ");
+		st_report_add(out, file, "path");
+		st_buf_addf(out, ", %lld bytes\n", (long long)st_report_int(file, "bytes"));
+	}
+	json_array_foreach(json_object_get(told, "refused"), i, file)
+	{
+		bool named = st_report_text(file, "path")[0] != '\0';
+		st_buf_add_text(out, named ? "not kept: " : "not all were looked at: ");
+		st_report_add(out, file, "path");
+		st_buf_add_text(out, named ? ": " : "");
+		st_report_add(out, file, "reason");
+		st_buf_add_char(out, '\n');
+	}
+	int64_t n = st_report_int(told, "refused_unlisted");
+	if (n > 0) {
+		st_buf_addf(out, "not kept: %lld more\n", (long long)n);
+	}
+}
+
 static void add_stream(struct st_buf *out, const json_t *command, const char *name)
 {
 	const char *text = st_report_text(command, name);
@@ -295,6 +342,7 @@ static void add_command(struct st_buf *out, const json_t *command, struct st_loo
 	}
 	st_buf_addf(out, ", %lld ms%s\n", (long long)st_report_int(command, "wall_ms"),
 		    json_is_true(json_object_get(command, "truncated")) ? ", output was cut" : "");
+	add_files(out, json_object_get(command, "artifacts"));
 }
 
 void st_report_transcripts(const json_t *transcripts, struct st_look look, struct st_buf *out)

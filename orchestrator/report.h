@@ -18,6 +18,7 @@ void st_report_approvals(const json_t *halts, struct st_look look, struct st_buf
 void st_report_usage(const json_t *usage, struct st_look look, struct st_buf *out);
 void st_report_tokens(const json_t *tokens, struct st_look look, struct st_buf *out);
 void st_report_calls(const json_t *calls, struct st_look look, struct st_buf *out);
+void st_report_artifacts(const json_t *artifacts, struct st_look look, struct st_buf *out);
 void st_report_transcripts(const json_t *transcripts, struct st_look look, struct st_buf *out);
 
 /* Why a run waits and which accounts refused: a part of the above. */

@@ -20,6 +20,7 @@
 #include "orchestrator/answer.h"
 #include "orchestrator/io/api_private.h"
 #include "orchestrator/io/log.h"
+#include "redact/seal.h"
 #include "schemas/json.h"
 #include "schemas/mem.h"
 
@@ -43,6 +44,9 @@ void st_api_request_free(struct st_api_request *request)
 	json_decref(request->body);
 	if (request->later.data != NULL) {
 		sodium_memzero(request->later.data, request->later.len); /* it may hold a token */
+	}
+	if (request->path != NULL) {
+		st_seal_buf_wipe(&request->out); /* a file may hold anything */
 	}
 	st_buf_fini(&request->out);
 	st_buf_fini(&request->later);

@@ -83,6 +83,7 @@ void st_api_maybe_closed(struct st_api_server *api);
 	X(token_create)                                                                            \
 	X(token_revoke)                                                                            \
 	X(timeline)                                                                                \
+	X(artifact)                                                                                \
 	X(export)                                                                                  \
 	X(health)                                                                                  \
 	X(ready)                                                                                   \
@@ -101,6 +102,7 @@ ST_API_HANDLERS(X)
 	X(holds)                                                                                   \
 	X(external_ids)                                                                            \
 	X(transcripts)                                                                             \
+	X(artifacts)                                                                               \
 	X(approvals)                                                                               \
 	X(usage)                                                                                   \
 	X(tokens)

@@ -17,7 +17,8 @@ struct st_api_stream;
 /* One thing the API can do. Exactly one of read and handle is there. */
 struct st_api_route {
 	const char *method;
-	const char *pattern; /* "/v1/runs/{run}": a segment in braces is an id of that kind */
+	const char *pattern; /* "/v1/runs/{run}": a segment in braces is an id of that kind;
+			      * {path} is all that follows */
 	int role;	     /* enum st_role that it takes; ST_API_OPEN: no token at all */
 	const char *query;   /* names of query parameters, each followed by a space */
 	/* A question for the store, asked on a worker thread; appends the answer to request->out.
@@ -39,6 +40,7 @@ struct st_api_request {
 	struct st_id halt;
 	struct st_id call;
 	char name[ST_NAME_MAX]; /* of a token */
+	const char *path;	/* of a file; the end of the exchange's path, or NULL */
 	/* a question for the store */
 	uv_work_t work;
 	struct st_api_reader *reader;

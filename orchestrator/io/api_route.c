@@ -25,6 +25,8 @@ const struct st_api_route st_api_routes[] = {
     {"GET", "/v1/runs/{run}/holds", ST_ROLE_VIEWER, "", READ(holds)},
     {"GET", "/v1/runs/{run}/external-ids", ST_ROLE_VIEWER, "", READ(external_ids)},
     {"GET", "/v1/runs/{run}/transcripts/{call}", ST_ROLE_VIEWER, "", READ(transcripts)},
+    {"GET", "/v1/runs/{run}/artifacts", ST_ROLE_VIEWER, "", READ(artifacts)},
+    {"GET", "/v1/runs/{run}/artifacts/{call}/{path}", ST_ROLE_APPROVER, "", HANDLE(artifact)},
     {"POST", "/v1/runs/{run}/halts/{halt}", ST_ROLE_APPROVER, "", HANDLE(decide)},
     {"POST", "/v1/runs/{run}/cancel", ST_ROLE_SUBMITTER, "", HANDLE(cancel)},
     {"POST", "/v1/runs/{run}/pause", ST_ROLE_SUBMITTER, "", HANDLE(pause)},
@@ -98,6 +100,10 @@ static bool fits(struct st_api_request *request, const char *pattern, const char
 	while (*pattern != '\0' && *path != '\0') {
 		struct segment want = next_segment(&pattern);
 		struct segment have = next_segment(&path);
+		if (is(want, "{path}")) {
+			request->path = have.at;
+			return have.len > 0;
+		}
 		if (!take(request, want, have)) {
 			return false;
 		}

@@ -31,6 +31,8 @@ bool st_backend_is_server(const struct st_backend *backend);
 	X(CALLS)                                                                                   \
 	X(HOLDS)                                                                                   \
 	X(TRANSCRIPTS)                                                                             \
+	X(ARTIFACTS)                                                                               \
+	X(ARTIFACT)                                                                                \
 	X(APPROVALS)                                                                               \
 	X(USAGE)                                                                                   \
 	X(TOKENS)
@@ -45,7 +47,8 @@ enum st_view_type {
 struct st_view {
 	enum st_view_type type;
 	struct st_id run;
-	struct st_id call; /* TRANSCRIPTS */
+	struct st_id call; /* TRANSCRIPTS, ARTIFACT */
+	const char *path;  /* ARTIFACT */
 	const char *tenant;
 	const char *state;    /* LIST */
 	const char *workflow; /* LIST */
@@ -57,7 +60,7 @@ struct st_view {
 	const char *to;	      /* USAGE */
 };
 
-/* Appends the JSON that the API answers. */
+/* Appends the JSON that the API answers; for ARTIFACT the bytes of the file. */
 int st_backend_view(struct st_backend *backend, const struct st_view *view, struct st_buf *out,
 		    struct st_diag *diag);
 /* Everything of a run, or of all, line by line; see st_reader_export. */

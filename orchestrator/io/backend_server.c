@@ -41,6 +41,30 @@ static void add_run(struct st_buf *path, struct st_id run, const char *behind)
 	st_buf_addf(path, "/v1/runs/%s%s", st_id_format(run, ST_ID_RUN, text), behind);
 }
 
+static void add_call(struct st_buf *path, const struct st_view *view, const char *behind)
+{
+	char text[ST_ID_TEXT_MAX];
+	add_run(path, view->run, behind);
+	st_buf_add_text(path, st_id_format(view->call, ST_ID_CALL, text));
+}
+
+/* Part by part: an escaped slash means something else to a server. */
+static void add_file(struct st_buf *path, const struct st_view *view)
+{
+	const char *file = view->path;
+	add_call(path, view, "/artifacts/");
+	for (;;) {
+		size_t len = strcspn(file, "/");
+		st_autofree char *part = st_strndup(file, len);
+		st_buf_add_char(path, '/');
+		st_client_escape(path, part);
+		if (file[len] == '\0') {
+			return;
+		}
+		file += len + 1;
+	}
+}
+
 static void path_of(const struct st_view *view, struct st_buf *path)
 {
 	char text[ST_ID_TEXT_MAX];
@@ -73,8 +97,13 @@ static void path_of(const struct st_view *view, struct st_buf *path)
 		}
 		return;
 	case ST_VIEW_TRANSCRIPTS:
-		add_run(path, view->run, "/transcripts/");
-		st_buf_add_text(path, st_id_format(view->call, ST_ID_CALL, text));
+		add_call(path, view, "/transcripts/");
+		return;
+	case ST_VIEW_ARTIFACTS:
+		add_run(path, view->run, "/artifacts");
+		return;
+	case ST_VIEW_ARTIFACT:
+		add_file(path, view);
 		return;
 	case ST_VIEW_APPROVALS:
 		st_buf_add_text(path, "/v1/approvals");

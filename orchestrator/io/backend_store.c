@@ -7,6 +7,7 @@
 #include "orchestrator/io/backend_private.h"
 #include "orchestrator/io/foreground.h"
 #include "orchestrator/io/store_access.h"
+#include "orchestrator/io/store_artifact.h"
 #include "schemas/mem.h"
 
 #define POLL_MS 200
@@ -42,6 +43,17 @@ static int view_list(struct st_backend *backend, const struct st_view *view, str
 	return st_reader_list(backend->reader, &list, out, diag);
 }
 
+static int view_artifact(struct st_backend *backend, const struct st_view *view, struct st_buf *out,
+			 struct st_diag *diag)
+{
+	const struct st_read_artifact which = {
+	    .of = {.run = view->run, .tenant = view->tenant},
+	    .call = view->call,
+	    .path = view->path,
+	};
+	return st_reader_artifact(backend->reader, &which, out, diag);
+}
+
 int st_store_view(struct st_backend *backend, const struct st_view *view, struct st_buf *out,
 		  struct st_diag *diag)
 {
@@ -61,6 +73,10 @@ int st_store_view(struct st_backend *backend, const struct st_view *view, struct
 		return st_reader_holds(reader, of, out, diag);
 	case ST_VIEW_TRANSCRIPTS:
 		return st_reader_transcripts(reader, of, view->call, out, diag);
+	case ST_VIEW_ARTIFACTS:
+		return st_reader_artifacts(reader, of, out, diag);
+	case ST_VIEW_ARTIFACT:
+		return view_artifact(backend, view, out, diag);
 	case ST_VIEW_APPROVALS:
 		return st_reader_approvals(reader, view->tenant, out, diag);
 	case ST_VIEW_USAGE:

@@ -16,6 +16,8 @@ int st_cli_approvals(struct st_cli *cli);
 int st_cli_usage_of(struct st_cli *cli);
 int st_cli_export(struct st_cli *cli);
 int st_cli_transcript(struct st_cli *cli);
+int st_cli_artifacts(struct st_cli *cli);
+int st_cli_artifact_get(struct st_cli *cli); /* the same with a PATH */
 
 int st_cli_approve(struct st_cli *cli);
 int st_cli_deny(struct st_cli *cli);

@@ -91,6 +91,13 @@ static const struct st_option list_options[] = {
 static const struct st_option look_options[] = {BACKEND_OPTIONS, END};
 static const struct st_option tenant_options[] = {BACKEND_OPTIONS, TENANT_OPTION, END};
 
+static const struct st_option artifacts_options[] = {
+    BACKEND_OPTIONS,
+    {"output", "FILE", "write it there; nothing may be there yet (-: stdout)", NULL, 0},
+    {"call", "CALL", "the call that left it, where several did", NULL, 0},
+    END,
+};
+
 static const struct st_option timeline_options[] = {
     BACKEND_OPTIONS,
     {"follow", NULL, "go on as it grows, until the run is over", NULL, 0},
@@ -200,6 +207,12 @@ const struct st_command st_commands[] = {
     {"transcript", "RUN [CALL]", "show what a sandbox job did",
      "Without CALL: the calls of the run.", "stint transcript last", 1, 2, look_options,
      st_cli_transcript},
+    {"artifacts", "RUN [PATH [--output FILE] [--call CALL]]",
+     "list the files that sandbox jobs left, or get one",
+     "A file comes as the job wrote it, secrets and all, so getting one takes the role approver "
+     "or above. Without --output it goes to stdout, unless that is a terminal.",
+     "stint artifacts last out/report.html --output report.html", 1, 2, artifacts_options,
+     st_cli_artifacts},
     {"holds", "[RUN]", "list what is held, and what frees it", NULL, "stint holds", 0, 1,
      tenant_options, st_cli_holds},
     {"approvals", "", "list what waits for a decision", NULL, "stint approvals", 0, 0,

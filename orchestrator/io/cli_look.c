@@ -120,6 +120,18 @@ int st_cli_transcript(struct st_cli *cli)
 	return look_at(cli, &view, cli->args[0], st_report_transcripts);
 }
 
+int st_cli_artifacts(struct st_cli *cli)
+{
+	struct st_view view = {.type = ST_VIEW_ARTIFACTS};
+	if (cli->n_args > 1) {
+		return st_cli_artifact_get(cli);
+	}
+	if (st_cli_has(cli, "output") || st_cli_has(cli, "call")) {
+		return st_cli_usage(cli, "--output and --call go with the PATH of one file");
+	}
+	return look_at(cli, &view, cli->args[0], st_report_artifacts);
+}
+
 /* Timelines and exports, which are shown as they come */
 
 struct telling {

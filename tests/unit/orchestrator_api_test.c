@@ -150,6 +150,7 @@ static void every_reference_of_the_document_leads_somewhere(void **state)
 
 #define RUN "r_01890000-0000-7000-8000-000000000000"
 #define HALT "halt_01890000-0000-7000-8000-000000000000"
+#define CALL "c_01890000-0000-7000-8000-000000000000"
 
 static void paths_are_matched_whole_and_ids_strictly(void **state)
 {
@@ -180,6 +181,11 @@ static void paths_are_matched_whole_and_ids_strictly(void **state)
 	    {"GET", "/V1/runs", NULL, ""},
 	    {"DELETE", "/v1/tokens/'; DROP TABLE token;--", NULL, ""},
 	    {"DELETE", "/v1/tokens/-x", NULL, ""},
+	    {"GET", "/v1/runs/" RUN "/artifacts/" CALL "/out/a b?.txt",
+	     "/v1/runs/{run}/artifacts/{call}/{path}", ""},
+	    {"GET", "/v1/runs/" RUN "/artifacts/" CALL "/", NULL, ""},
+	    {"GET", "/v1/runs/" RUN "/artifacts/" CALL, NULL, ""},
+	    {"DELETE", "/v1/runs/" RUN "/artifacts/" CALL "/a", NULL, "GET, HEAD"},
 	    {"DELETE", "/v1/tokens/t_1", "/v1/tokens/{token}", ""},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
