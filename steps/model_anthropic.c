@@ -141,7 +141,6 @@ const struct st_model_dialect st_model_anthropic = {
     .output_min = 1,
     .has_stop = true,
     .key_header = "x-api-key",
-    .key_prefix = "",
     .path = path,
     .body = body,
     .headers = headers,
