@@ -8,6 +8,7 @@
 #include "orchestrator/core_private.h"
 #include "orchestrator/tell.h"
 #include "redact/redact.h"
+#include "schemas/buf.h"
 #include "schemas/json.h"
 #include "schemas/mem.h"
 #include "steps/template.h"
@@ -137,14 +138,26 @@ static int check_condition(const struct judge *judge, struct st_diag *diag)
 	return err;
 }
 
+static int unknown_kind(const char *uses, struct st_diag *diag)
+{
+	struct st_buf known = {0};
+	size_t n = 0;
+	const struct st_kind *const *kinds = st_kind_all(&n);
+	for (size_t i = 0; i < n; i++) {
+		st_buf_addf(&known, "%s%s", i > 0 ? ", " : "", kinds[i]->name);
+	}
+	int err = st_fail(diag, ST_ERR_INVALID, "there is no step kind \"%s\"; there are %s", uses,
+			  known.data);
+	st_buf_fini(&known);
+	return err;
+}
+
 static int check_step(const struct judge *judge, struct st_diag *diag)
 {
 	const struct st_def_step *def = &judge->def->steps[judge->step];
 	const struct st_kind *kind = st_kind_find(def->uses);
 	if (kind == NULL) {
-		return at_field(
-		    diag, st_fail(diag, ST_ERR_INVALID, "there is no step kind \"%s\"", def->uses),
-		    judge->step, "uses");
+		return at_field(diag, unknown_kind(def->uses, diag), judge->step, "uses");
 	}
 	const struct st_reference_sink sink = {.see = judge_reference,
 					       .arg = (void *)(uintptr_t)judge};

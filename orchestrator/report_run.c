@@ -192,19 +192,25 @@ static void add_steps(const json_t *run, struct st_look look, struct st_buf *out
 	st_table_print(&table, look, "none", out);
 }
 
-/* "[######==----------]": settled, held, free. What is used never looks like nothing. */
+/* How many of BAR stand for part of total; what is more than nothing is at least one. */
+static int64_t bar_of(int64_t part, int64_t total)
+{
+	if (part <= 0 || total <= 0) {
+		return 0;
+	}
+	if (part >= total) {
+		return BAR;
+	}
+	int64_t n = total > INT64_MAX / BAR ? part / (total / BAR) : part * BAR / total;
+	return n < 1 ? 1 : n > BAR ? BAR : n;
+}
+
+/* "[######==----------]": settled, held, free. */
 static void add_bar(struct st_buf *out, int64_t settled, int64_t held, int64_t total)
 {
-	int64_t full = 0;
-	int64_t taken = 0;
-	if (total > 0) {
-		int64_t unit = total / BAR > 0 ? total / BAR : 1;
-		full = total >= BAR ? settled / unit : settled * BAR / total;
-		int64_t both = st_add_saturating(settled, held);
-		taken = total >= BAR ? both / unit : both * BAR / total;
-		full = full == 0 && settled > 0 ? 1 : full;
-		taken = taken < full ? full : taken == full && held > 0 ? full + 1 : taken;
-	}
+	int64_t full = bar_of(settled, total);
+	int64_t taken = bar_of(st_add_saturating(settled, held), total);
+	taken = held > 0 && taken == full && full < BAR ? full + 1 : taken;
 	st_buf_add_char(out, '[');
 	for (int64_t i = 0; i < BAR; i++) {
 		st_buf_add_char(out, i < full ? '#' : i < taken ? '=' : '-');
@@ -212,12 +218,19 @@ static void add_bar(struct st_buf *out, int64_t settled, int64_t held, int64_t t
 	st_buf_add_char(out, ']');
 }
 
+/* Amounts are never below 0; a document may say so. */
+static int64_t amount_of(const json_t *account, const char *name)
+{
+	int64_t amount = st_report_int(account, name);
+	return amount > 0 ? amount : 0;
+}
+
 static void add_account(struct st_table *table, const char *meter, const json_t *account)
 {
 	int64_t total =
-	    st_add_saturating(st_report_int(account, "limit"), st_report_int(account, "granted"));
-	int64_t settled = st_report_int(account, "settled");
-	int64_t held = st_report_int(account, "held");
+	    st_add_saturating(amount_of(account, "limit"), amount_of(account, "granted"));
+	int64_t settled = amount_of(account, "settled");
+	int64_t held = amount_of(account, "held");
 	struct st_buf text = {0};
 	st_table_add(table, meter);
 	if (json_is_integer(json_object_get(account, "limit"))) {
@@ -233,7 +246,7 @@ static void add_account(struct st_table *table, const char *meter, const json_t 
 		st_table_add_amount(table, meter, settled);
 	}
 	st_table_add_amount(table, meter, held);
-	st_table_add_amount(table, meter, st_report_int(account, "granted"));
+	st_table_add_amount(table, meter, amount_of(account, "granted"));
 	st_buf_fini(&text);
 }
 

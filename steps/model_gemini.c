@@ -176,6 +176,7 @@ const struct st_model_dialect st_model_gemini = {
     .output_min = 1,
     .has_stop = true,
     .key_header = "x-goog-api-key",
+    .key_prefix = "",
     .path = path,
     .body = body,
     .count_path = count_path,

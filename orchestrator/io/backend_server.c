@@ -384,20 +384,29 @@ static int path_of_event(const struct st_event *event, struct standing *standing
 	}
 }
 
-static void tell_answer(const struct st_backend *backend, const struct st_buf *answer)
+static void tell_answer(const struct st_backend *backend, const struct st_event *event,
+			const struct st_buf *answer)
 {
-	json_t *doc = json_loads(answer->data != NULL ? answer->data : "", 0, NULL);
-	const char *id = json_string_value(json_object_get(doc, "id"));
+	static const char *const done[] = {
+	    [ST_DECISION_GRANT] = "was granted what was decided",
+	    [ST_DECISION_DENY] = "was denied what it asked for",
+	    [ST_DECISION_RESOLVE] = "goes by what was decided",
+	};
+	json_t *doc = json_loadb(answer->data != NULL ? answer->data : "", answer->len, 0, NULL);
 	const char *state = json_string_value(json_object_get(doc, "state"));
+	char id[ST_ID_TEXT_MAX];
 	struct st_buf line = {0};
 	if (backend->cli->json) {
-		st_buf_add(&line, answer->data, answer->len);
-	} else if (id != NULL && state != NULL) {
-		st_shown_add(&line, id, strlen(id));
-		st_buf_add_text(&line, " is ");
-		st_shown_add(&line, state, strlen(state));
+		st_buf_add(&line, answer->data != NULL ? answer->data : "{}", answer->len);
+	} else if (event->type == ST_EVENT_DECIDE) {
+		st_buf_addf(&line, "%s %s", st_id_format(event->run, ST_ID_RUN, id),
+			    done[event->decide.decision]);
+	} else {
+		st_buf_addf(&line, "%s is ", st_id_format(event->run, ST_ID_RUN, id));
+		st_shown_add(&line, state != NULL ? state : "?",
+			     strlen(state != NULL ? state : "?"));
 	}
-	st_buf_add_text(&line, line.len > 0 ? "\n" : "");
+	st_buf_add_char(&line, '\n');
 	(void)st_term_print(&line);
 	st_buf_fini(&line);
 	json_decref(doc);
@@ -420,7 +429,7 @@ int st_server_act(struct st_backend *backend, const struct st_act *act)
 		err = st_client_call(backend->client, &request, &answer, &diag);
 	}
 	if (err == ST_OK && !act->wait) {
-		tell_answer(backend, &answer);
+		tell_answer(backend, act->event, &answer);
 	}
 	st_buf_fini(&path);
 	st_buf_fini(&answer);

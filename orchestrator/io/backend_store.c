@@ -145,6 +145,8 @@ int st_store_act(struct st_backend *backend, const struct st_act *act)
 	    .store_uri = backend->store_uri,
 	    .event = *act->event,
 	    .only_this = !act->goes_on,
+	    .any_end = act->event->type == ST_EVENT_DECIDE &&
+		       act->event->decide.decision == ST_DECISION_DENY,
 	};
 	foreground.event.actor = st_foreground_actor();
 	if (look_up(backend, &foreground, &diag) != ST_OK) {

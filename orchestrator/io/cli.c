@@ -233,7 +233,25 @@ static int parse(struct st_cli *cli, int argc, char **argv)
 	return 0;
 }
 
-int st_cli_main(int argc, char **argv)
+static int run_command(struct st_cli *cli, int argc, char **argv, int words)
+{
+	const struct st_command *command = cli->command;
+	int code = parse(cli, argc - 1 - words, argv + 1 + words);
+	if (code != 0) {
+		return code;
+	}
+	if (st_cli_has(cli, "help")) {
+		return st_cli_help(words, argv + 1);
+	}
+	if (cli->n_args < command->args_min ||
+	    (command->args_max >= 0 && cli->n_args > command->args_max)) {
+		return st_cli_usage(cli, "%s takes %s", command->name,
+				    command->args[0] != '\0' ? command->args : "no arguments");
+	}
+	return command->run(cli);
+}
+
+static int dispatch(int argc, char **argv)
 {
 	struct st_cli cli = {0};
 	int words = 0;
@@ -251,20 +269,15 @@ int st_cli_main(int argc, char **argv)
 	}
 	const char **args = st_alloc_array((size_t)argc, sizeof(char *));
 	cli.args = args;
-	int code = parse(&cli, argc - 1 - words, argv + 1 + words);
-	if (code == 0 && st_cli_has(&cli, "help")) {
-		code = st_cli_help(words, argv + 1);
-	} else if (code == 0 &&
-		   (cli.n_args < cli.command->args_min ||
-		    (cli.command->args_max >= 0 && cli.n_args > cli.command->args_max))) {
-		code =
-		    st_cli_usage(&cli, "%s takes %s", cli.command->name,
-				 cli.command->args[0] != '\0' ? cli.command->args : "no arguments");
-	} else if (code == 0) {
-		code = cli.command->run(&cli);
-	}
+	int code = run_command(&cli, argc, argv, words);
 	st_free(args);
-	if (fflush(stdout) != 0 && code == ST_EXIT_DONE) {
+	return code;
+}
+
+int st_cli_main(int argc, char **argv)
+{
+	int code = dispatch(argc, argv);
+	if ((fflush(stdout) != 0 || ferror(stdout) != 0) && code == ST_EXIT_DONE) {
 		code = ST_EXIT_FAILED; /* nobody got what was printed */
 	}
 	return code;

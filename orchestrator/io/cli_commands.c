@@ -127,7 +127,7 @@ static const struct st_option approve_options[] = {
 
 static const struct st_option deny_options[] = {
     BACKEND_OPTIONS,
-    CONFIG_OPTION,
+    DRIVE_OPTIONS,
     {"halt", "HALT", "only if this is the halt that is open", NULL, 0},
     REASON_OPTION,
     END,

@@ -78,7 +78,7 @@ static int fill_denial(const struct st_cli *cli, struct st_backend *backend, str
 int st_cli_deny(struct st_cli *cli)
 {
 	struct st_event event = {.type = ST_EVENT_DECIDE, .decide = {.decision = ST_DECISION_DENY}};
-	return act(cli, &event, false, fill_denial);
+	return act(cli, &event, true, fill_denial);
 }
 
 static int fill_usage(const struct st_cli *cli, struct st_decide *decide, struct st_diag *diag)

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "orchestrator/io/cli_help.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "orchestrator/io/cli_complete.h"
+#include "orchestrator/shown.h"
+#include "schemas/buf.h"
 
 struct variable {
 	const char *name;
@@ -87,6 +92,13 @@ static void print_roff(const char *text)
 	}
 }
 
+/* A summary begins like a sentence here. */
+static void print_summary(const char *text)
+{
+	(void)putchar(toupper((unsigned char)text[0]));
+	print_roff(text + 1);
+}
+
 static void man_options(const struct st_option *options)
 {
 	for (const struct st_option *o = options; o->name != NULL; o++) {
@@ -115,12 +127,14 @@ static int print_man(void)
 	    ".I COMMAND\n[ARGUMENTS] [OPTIONS]\n.SH COMMANDS\n",
 	    ST_VERSION);
 	for (const struct st_command *c = st_commands; c->name != NULL; c++) {
-		(void)printf(".SS \"");
+		(void)printf(".SS stint ");
 		print_roff(c->name);
-		(void)putchar(' ');
+		(void)printf("\n.B stint ");
+		print_roff(c->name);
+		(void)printf("\n");
 		print_roff(c->args);
-		(void)printf("\"\n");
-		print_roff(c->summary);
+		(void)printf("\n.PP\n");
+		print_summary(c->summary);
 		(void)printf(".\n");
 		if (c->text != NULL) {
 			(void)printf(".PP\n");
@@ -143,80 +157,6 @@ static int print_man(void)
 		(void)printf(".TP\n%s\n", v->name);
 		print_roff(v->help);
 		(void)putchar('\n');
-	}
-	return ST_EXIT_DONE;
-}
-
-/* The first words of all commands, each once. */
-static void print_words(const char *separator)
-{
-	const char *last = "";
-	for (const struct st_command *c = st_commands; c->name != NULL; c++) {
-		size_t len = strcspn(c->name, " ");
-		if (strncmp(last, c->name, len) == 0 && (last[len] == ' ' || last[len] == '\0') &&
-		    last[0] != '\0') {
-			continue;
-		}
-		(void)printf("%.*s%s", (int)len, c->name, separator);
-		last = c->name;
-	}
-}
-
-static void print_flags(const struct st_option *options, const char *before, const char *after)
-{
-	for (const struct st_option *o = options; o->name != NULL; o++) {
-		(void)printf("%s%s%s", before, o->name, after);
-	}
-}
-
-static void complete_bash(void)
-{
-	(void)printf("_stint() {\n  local cur=${COMP_WORDS[COMP_CWORD]}\n"
-		     "  if [ \"$COMP_CWORD\" = 1 ]; then\n    COMPREPLY=($(compgen -W \"help ");
-	print_words(" ");
-	(void)printf("\" -- \"$cur\"))\n    return\n  fi\n  case ${COMP_WORDS[1]} in\n");
-	for (const struct st_command *c = st_commands; c->name != NULL; c++) {
-		(void)printf("  %.*s) COMPREPLY=($(compgen -W \"", (int)strcspn(c->name, " "),
-			     c->name);
-		print_flags(c->options, "--", " ");
-		print_flags(st_common_options, "--", " ");
-		(void)printf("\" -- \"$cur\")) ;;\n");
-	}
-	(void)printf("  esac\n}\ncomplete -o default -F _stint stint\n");
-}
-
-static void complete_zsh(void)
-{
-	(void)printf("#compdef stint\nautoload -U +X bashcompinit && bashcompinit\n");
-	complete_bash();
-}
-
-static void complete_fish(void)
-{
-	(void)printf("complete -c stint -n __fish_use_subcommand -f -a \"help ");
-	print_words(" ");
-	(void)printf("\"\n");
-	for (const struct st_command *c = st_commands; c->name != NULL; c++) {
-		for (const struct st_option *o = c->options; o->name != NULL; o++) {
-			(void)printf(
-			    "complete -c stint -n '__fish_seen_subcommand_from %.*s' -l %s\n",
-			    (int)strcspn(c->name, " "), c->name, o->name);
-		}
-	}
-}
-
-static int completion(int argc, char **argv)
-{
-	const char *shell = argc > 0 ? argv[0] : "bash";
-	if (strcmp(shell, "bash") == 0) {
-		complete_bash();
-	} else if (strcmp(shell, "zsh") == 0) {
-		complete_zsh();
-	} else if (strcmp(shell, "fish") == 0) {
-		complete_fish();
-	} else {
-		(void)fprintf(stderr, "stint: completion knows bash, zsh and fish\n");
-		return ST_EXIT_USAGE;
 	}
 	return ST_EXIT_DONE;
 }
@@ -247,7 +187,7 @@ int st_cli_help(int argc, char **argv)
 		return print_man();
 	}
 	if (strcmp(argv[0], "completion") == 0) {
-		return completion(argc - 1, argv + 1);
+		return st_cli_complete(argc > 1 ? argv[1] : NULL);
 	}
 	for (const struct st_command *c = st_commands; c->name != NULL; c++) {
 		if (is_command(c, argc, argv)) {
@@ -284,7 +224,11 @@ int st_cli_unknown(const char *word)
 			best = c;
 		}
 	}
-	(void)fprintf(stderr, "stint: there is no command \"%.64s\"", word);
+	struct st_buf shown = {0};
+	st_shown_add(&shown, word, strnlen(word, 64));
+	(void)fprintf(stderr, "stint: there is no command \"%s\"",
+		      shown.data != NULL ? shown.data : "");
+	st_buf_fini(&shown);
 	if (best != NULL) {
 		(void)fprintf(stderr, "; did you mean \"%s\"?", best->name);
 	}

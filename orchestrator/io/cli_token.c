@@ -8,6 +8,7 @@
 #include "orchestrator/io/cli_client.h"
 #include "orchestrator/io/client.h"
 #include "orchestrator/io/clock.h"
+#include "orchestrator/io/foreground.h"
 #include "orchestrator/io/store_access.h"
 #include "orchestrator/io/term.h"
 #include "orchestrator/io/token.h"
@@ -50,6 +51,13 @@ static json_t *describe(const struct st_row_token *row, const char *text)
 	return doc;
 }
 
+static int write_row(const struct st_backend *backend, const struct st_row_token *row,
+		     struct st_diag *diag)
+{
+	int err = st_token_write(st_backend_store(backend), row, diag);
+	return err == ST_ERR_BUSY ? st_foreground_busy(diag) : err;
+}
+
 static int create_in_store(struct st_backend *backend, const struct st_actor *actor, json_t **out,
 			   struct st_diag *diag)
 {
@@ -59,7 +67,7 @@ static int create_in_store(struct st_backend *backend, const struct st_actor *ac
 	if (row.name[0] == '\0') {
 		memcpy(row.name, row.id, sizeof row.name);
 	}
-	int err = st_token_write(st_backend_store(backend), &row, diag);
+	int err = write_row(backend, &row, diag);
 	if (err == ST_OK) {
 		*out = describe(&row, text);
 	}
@@ -155,7 +163,7 @@ static int revoke_in_store(struct st_backend *backend, const char *id, struct st
 	struct st_row_token row = {.revoked_at = st_clock_now()};
 	int err = find_token(backend, id, diag);
 	(void)snprintf(row.id, sizeof row.id, "%s", id);
-	return err != ST_OK ? err : st_token_write(st_backend_store(backend), &row, diag);
+	return err != ST_OK ? err : write_row(backend, &row, diag);
 }
 
 static int revoke_at_server(struct st_backend *backend, const char *id, struct st_diag *diag)

@@ -81,7 +81,7 @@ int st_foreground_store(const struct st_cli *cli, bool make, char **out, struct 
 
 struct st_actor st_foreground_actor(void)
 {
-	struct st_actor actor = {.role = ST_ROLE_ADMIN, .embedded = true};
+	struct st_actor actor = {.role = ST_ROLE_ADMIN, .at_terminal = true};
 	const struct passwd *who = getpwuid(geteuid());
 	(void)snprintf(actor.name, sizeof actor.name, "%s", who != NULL ? who->pw_name : "user");
 	for (char *p = actor.name; *p != '\0'; p++) {
@@ -129,6 +129,10 @@ static void ask_person(struct drive *drive);
 static void consider(struct drive *drive)
 {
 	if (drive->stopping || drive->asking) {
+		return;
+	}
+	if (drive->what->any_end && st_machine_final(&st_run_machine, (int)drive->state)) {
+		stop(drive, ST_EXIT_DONE);
 		return;
 	}
 	switch (drive->state) {
@@ -292,6 +296,13 @@ static void on_store_failure(void *arg)
 	stop(drive, ST_EXIT_UNREACHABLE);
 }
 
+int st_foreground_busy(struct st_diag *diag)
+{
+	char why[ST_DIAG_TEXT_MAX];
+	(void)snprintf(why, sizeof why, "%s", diag->text);
+	return st_fail(diag, ST_ERR_BUSY, "%s; if that is stint serve, set STINT_URL", why);
+}
+
 static int start(struct drive *drive, struct st_diag *diag)
 {
 	struct st_foreground *what = drive->what;
@@ -303,9 +314,7 @@ static int start(struct drive *drive, struct st_diag *diag)
 	};
 	int err = st_engine_new(&options, &drive->engine, diag);
 	if (err == ST_ERR_BUSY) {
-		char why[ST_DIAG_TEXT_MAX];
-		(void)snprintf(why, sizeof why, "%s", diag->text);
-		return st_fail(diag, ST_ERR_BUSY, "%s; if that is stint serve, set STINT_URL", why);
+		return st_foreground_busy(diag);
 	}
 	if (err != ST_OK) {
 		return err;

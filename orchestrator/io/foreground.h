@@ -10,6 +10,9 @@
  * store is made when `make` and it is missing. Gives the URI in *out (st_free). */
 int st_foreground_store(const struct st_cli *cli, bool make, char **out, struct st_diag *diag);
 
+/* Adds what to do to a failure that says that another process has the store; gives its code. */
+int st_foreground_busy(struct st_diag *diag);
+
 /* The person who typed the command: may decide about own runs, and the record says so. */
 struct st_actor st_foreground_actor(void);
 
@@ -19,6 +22,7 @@ struct st_foreground {
 	struct st_event event; /* what it begins with: SUBMIT, or something about a run */
 	int64_t after_seq;     /* events up to here were told before */
 	bool only_this;	       /* no driving: stop when the event is durable */
+	bool any_end;	       /* however the run ends, the command did what it was asked */
 	bool only_follow;      /* no event: the run goes on by itself, as after an interrupt */
 	/* SUBMIT: reads and checks the definition once the engine has its config; gives it in
 	 * event.submit.def. NULL for other events. */
