@@ -71,7 +71,7 @@ static bool may_decide(struct st_turn *turn, const struct st_run *run)
 		refuse(turn, ST_ERR_FORBIDDEN, "deciding takes the role approver");
 		return false;
 	}
-	if (is_own_run(turn, run) && !turn->actor->at_terminal) {
+	if (is_own_run(turn, run) && !turn->actor->embedded) {
 		refuse(turn, ST_ERR_FORBIDDEN,
 		       "who submits a run does not approve it; ask somebody else");
 		return false;

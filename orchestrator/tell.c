@@ -102,8 +102,8 @@ static void add_actor(struct st_clean_builder *b, const struct st_turn *turn)
 {
 	st_clean_add_literal(b, "\"by\":");
 	st_clean_add_name(b, turn->actor->name);
-	if (turn->actor->at_terminal) {
-		st_clean_add_literal(b, ",\"at_terminal\":true");
+	if (turn->actor->embedded) {
+		st_clean_add_literal(b, ",\"embedded\":true");
 	}
 }
 

@@ -22,8 +22,8 @@ struct st_actor {
 	char name[ST_NAME_MAX];	  /* of the token, or the person at the terminal */
 	char tenant[ST_NAME_MAX]; /* "" for all */
 	enum st_role role;
-	bool at_terminal; /* embedded single-user mode: may approve own runs, and the record says so
-			   */
+	bool embedded; /* a command that works on the store itself, for the one person who can: may
+			* decide about own runs, and the record says so */
 };
 
 #define ST_EVENT_X(X)                                                                              \

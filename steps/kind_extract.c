@@ -126,7 +126,7 @@ static int request(const json_t *with, const struct st_plan *plan,
 	struct st_outgoing_limits limits = {plan->timeout_ms, plan->timeout_ms, ANSWER_BYTES_MAX};
 	st_outgoing_begin_at(out, provider, "/scrape", &limits, context);
 	st_outgoing_json(out, body);
-	return st_outgoing_key(out, "authorization", "Bearer ", context, diag);
+	return st_outgoing_key(out, provider, "authorization", context, diag);
 }
 
 static int64_t positive(const json_t *value)

@@ -263,8 +263,7 @@ static int request(const json_t *with, const struct st_plan *plan,
 		(size_t)(bytes_max < ANSWER_BYTES_MAX ? bytes_max : ANSWER_BYTES_MAX)};
 	begin(&asked, asked.dialect->path, &limits, context, out);
 	st_outgoing_json(out, asked.dialect->body(&asked.params, asked.provider, output));
-	return st_outgoing_key(out, asked.dialect->key_header, asked.dialect->key_prefix, context,
-			       diag);
+	return st_outgoing_key(out, asked.provider, asked.dialect->key_header, context, diag);
 }
 
 /* ---- the exact count ---- */
@@ -285,8 +284,7 @@ static int count_request(const json_t *with, const struct st_call_context *conte
 	struct st_outgoing_limits limits = {COUNT_TIMEOUT_MS, COUNT_TIMEOUT_MS, COUNT_BYTES_MAX};
 	begin(&asked, asked.dialect->count_path, &limits, context, out);
 	st_outgoing_json(out, asked.dialect->count_body(&asked.params));
-	return st_outgoing_key(out, asked.dialect->key_header, asked.dialect->key_prefix, context,
-			       diag);
+	return st_outgoing_key(out, asked.provider, asked.dialect->key_header, context, diag);
 }
 
 static int count_answer(const json_t *with, const struct st_config *config,

@@ -122,7 +122,7 @@ static int request(const json_t *with, const struct st_plan *plan,
 					    answer_bytes_max(&search)};
 	st_outgoing_begin_at(out, provider, "/search", &limits, context);
 	st_outgoing_json(out, body);
-	return st_outgoing_key(out, "x-api-key", "", context, diag);
+	return st_outgoing_key(out, provider, "x-api-key", context, diag);
 }
 
 /*

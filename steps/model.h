@@ -66,7 +66,6 @@ struct st_model_dialect {
 	int64_t output_min; /* the least output limit that the provider accepts */
 	bool has_stop;
 	const char *key_header;
-	const char *key_prefix;
 
 	void (*path)(const struct st_model_params *params, struct st_buf *url);
 	json_t *(*body)(const struct st_model_params *params, const struct st_provider *provider,

@@ -55,12 +55,13 @@ static json_t *body(const struct st_model_params *params, const struct st_provid
 static void usage_seen(struct st_model_answer *out, const json_t *usage, bool output_is_final)
 {
 	int64_t fresh = st_model_count(out, usage, "input_tokens");
+	const json_t *details = json_object_get(usage, "output_tokens_details");
 	struct st_model_usage seen = {
 	    .input = fresh,
 	    .cache_read = st_model_count(out, usage, "cache_read_input_tokens"),
 	    .cache_write = st_model_count(out, usage, "cache_creation_input_tokens"),
 	    .output = output_is_final ? st_model_count(out, usage, "output_tokens") : -1,
-	    .reasoning = -1,
+	    .reasoning = output_is_final ? st_model_count(out, details, "thinking_tokens") : -1,
 	};
 	if (fresh >= 0) {
 		seen.input += seen.cache_read > 0 ? seen.cache_read : 0;
@@ -141,7 +142,6 @@ const struct st_model_dialect st_model_anthropic = {
     .output_min = 1,
     .has_stop = true,
     .key_header = "x-api-key",
-    .key_prefix = "",
     .path = path,
     .body = body,
     .headers = headers,

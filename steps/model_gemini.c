@@ -176,7 +176,6 @@ const struct st_model_dialect st_model_gemini = {
     .output_min = 1,
     .has_stop = true,
     .key_header = "x-goog-api-key",
-    .key_prefix = "",
     .path = path,
     .body = body,
     .count_path = count_path,

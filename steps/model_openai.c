@@ -137,7 +137,6 @@ const struct st_model_dialect st_model_openai = {
     .output_min = 1,
     .has_stop = true,
     .key_header = "authorization",
-    .key_prefix = "Bearer ",
     .path = path,
     .body = body,
     .read = read_body,

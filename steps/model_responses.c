@@ -133,7 +133,6 @@ const struct st_model_dialect st_model_responses = {
     .output_min = 16,
     .has_stop = false,
     .key_header = "authorization",
-    .key_prefix = "Bearer ",
     .path = path,
     .body = body,
     .count_path = count_path,

@@ -83,14 +83,21 @@ void st_outgoing_json(struct st_http_request *out, json_t *body)
 	add_header(out, "content-type", "application/json");
 }
 
-int st_outgoing_key(struct st_http_request *out, const char *header, const char *prefix,
-		    const struct st_call_context *context, struct st_diag *diag)
+int st_outgoing_key(struct st_http_request *out, const struct st_provider *provider,
+		    const char *header, const struct st_call_context *context, struct st_diag *diag)
 {
-	if (context->provider_key == NULL) {
+	if (context->provider_key == NULL && (provider->key == NULL || provider->replay != NULL)) {
 		return ST_OK;
 	}
+	if (context->provider_key == NULL) {
+		st_http_request_fini(out);
+		return st_fail(diag, ST_ERR_NOT_FOUND,
+			       "the key of provider \"%s\" is missing: %s, named in the config, is "
+			       "not set or empty",
+			       provider->name, provider->key);
+	}
 	struct st_buf value = {0};
-	st_buf_add_text(&value, prefix);
+	st_buf_add_text(&value, strcmp(header, "authorization") == 0 ? "Bearer " : "");
 	st_buf_add_text(&value, context->provider_key);
 	bool added = st_http_request_header(out, header, value.data);
 	st_buf_fini(&value);

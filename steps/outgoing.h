@@ -41,9 +41,12 @@ void st_outgoing_begin_at(struct st_http_request *out, const struct st_provider 
 /* Sets the body to the compact text of `body` and content-type to JSON. Takes the reference. */
 void st_outgoing_json(struct st_http_request *out, json_t *body);
 
-/* Adds `header: prefix key` when the context has a key. ST_ERR_INVALID for a key that cannot be
- * sent (line breaks): *out is then freed; the key is never in the text. */
-int st_outgoing_key(struct st_http_request *out, const char *header, const char *prefix,
-		    const struct st_call_context *context, struct st_diag *diag);
+/* Adds the provider's key, when it has one, as `header`: bare, or behind "Bearer " for
+ * "authorization". ST_ERR_NOT_FOUND when the config names a key and its source gives none (a
+ * cassette needs none), ST_ERR_INVALID for a key that cannot be sent (line breaks): *out is then
+ * freed; the key is never in the text. */
+int st_outgoing_key(struct st_http_request *out, const struct st_provider *provider,
+		    const char *header, const struct st_call_context *context,
+		    struct st_diag *diag);
 
 #endif

@@ -81,7 +81,7 @@ int st_foreground_store(const struct st_cli *cli, bool make, char **out, struct 
 
 struct st_actor st_foreground_actor(void)
 {
-	struct st_actor actor = {.role = ST_ROLE_ADMIN, .at_terminal = true};
+	struct st_actor actor = {.role = ST_ROLE_ADMIN, .embedded = true};
 	const struct passwd *who = getpwuid(geteuid());
 	(void)snprintf(actor.name, sizeof actor.name, "%s", who != NULL ? who->pw_name : "user");
 	for (char *p = actor.name; *p != '\0'; p++) {

@@ -56,7 +56,7 @@ def run_quietly(folder, **more):
     return done.returncode, done.stdout
 
 
-def run_at_terminal(folder, answers):
+def run_embedded(folder, answers):
     """`answers`: what is typed at each question, in pairs (text that asks, line)."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 400, 0, 0))
@@ -129,7 +129,7 @@ def test_the_store_says_the_same():
 
 def test_at_a_terminal():
     with Folder() as folder:
-        code, output = run_at_terminal(folder, [("[a]pprove", "a")])
+        code, output = run_embedded(folder, [("[a]pprove", "a")])
         expect_whole(code, output, folder)
         expect("no terminal" not in output, "somebody else than the person approved")
 
@@ -137,7 +137,7 @@ def test_at_a_terminal():
 def test_without_approval_it_does_not_go_on():
     for answer, state in (("d", "denied"), ("l", "waits")):
         with Folder() as folder:
-            code, output = run_at_terminal(folder, [("[a]pprove", answer)])
+            code, output = run_embedded(folder, [("[a]pprove", answer)])
             expect(code not in (0, None), f"after {answer!r} the demo ended with {code}")
             expect(state in output, f"after {answer!r} the output lacks {state!r}")
             expect("test_ring: passed" not in output, f"after {answer!r} the run went on")

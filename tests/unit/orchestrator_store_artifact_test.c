@@ -88,7 +88,7 @@ static void what_a_job_left_comes_back_byte_for_byte(void **state)
 	assert_int_equal(read_it(f), ST_OK);
 	assert_int_equal(f->out.len, 6 + CONTENT_LEN);
 	assert_memory_equal(f->out.data, "before1ey: ", 11);
-	assert_memory_equal(f->out.data + 7, CONTENT + 1, CONTENT_LEN - 1);
+	assert_memory_equal(f->out.data + 7, &CONTENT[1], CONTENT_LEN - 1);
 	st_buf_clear(&f->out);
 	f->which.path = "out/a";
 	assert_int_equal(read_it(f), ST_OK);

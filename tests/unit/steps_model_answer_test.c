@@ -293,6 +293,40 @@ static void reasoning_beside_the_completion_is_told_by_the_total(void **state)
 	st_outcome_fini(&out);
 }
 
+static void reasoning_is_told_apart_in_messages_too(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *type;
+		const char *body;
+		int64_t reasoning;
+	} rows[] = {
+	    {JSON,
+	     "{'id':'m','type':'message','content':[],'stop_reason':'end_turn','usage':{"
+	     "'input_tokens':5,'output_tokens':20,'output_tokens_details':{'thinking_tokens':7}}}",
+	     7},
+	    {JSON,
+	     "{'id':'m','type':'message','content':[],'stop_reason':'end_turn','usage':{"
+	     "'input_tokens':5,'output_tokens':20,'output_tokens_details':null}}",
+	     -1},
+	    {SSE,
+	     "data: {'type':'message_start','message':{'id':'m','usage':{'input_tokens':5,"
+	     "'output_tokens':1,'output_tokens_details':{'thinking_tokens':0}}}}\n\n"
+	     "data: {'type':'message_delta','delta':{'stop_reason':'end_turn'},'usage':{"
+	     "'output_tokens':20,'output_tokens_details':{'thinking_tokens':7}}}\n\n"
+	     "data: {'type':'message_stop'}\n\n",
+	     7},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct st_outcome out =
+		    reply(CLAUDE, ST_TRANSPORT_ANSWERED, rows[i].type, rows[i].body);
+		assert_true(out.usage_known);
+		assert_int_equal(out.model.output, 20);
+		assert_int_equal(out.model.reasoning, rows[i].reasoning);
+		st_outcome_fini(&out);
+	}
+}
+
 static void usage_reported_twice_counts_once(void **state)
 {
 	(void)state;
@@ -527,6 +561,7 @@ int main(void)
 	    cmocka_unit_test(an_odd_usage_never_lowers_what_is_settled),
 	    cmocka_unit_test(a_usage_above_what_was_held_is_passed_on),
 	    cmocka_unit_test(reasoning_beside_the_completion_is_told_by_the_total),
+	    cmocka_unit_test(reasoning_is_told_apart_in_messages_too),
 	    cmocka_unit_test(usage_reported_twice_counts_once),
 	    cmocka_unit_test(what_is_cut_or_broken_is_paid_for_by_rule),
 	    cmocka_unit_test(refusals_of_a_provider_follow_the_status),

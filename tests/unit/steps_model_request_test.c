@@ -138,6 +138,48 @@ static void without_a_key_none_is_sent_and_a_broken_one_is_refused(void **state)
 	json_decref(params);
 }
 
+/* A key that the operator wrote down and whose source is empty. A cassette needs none. */
+static void a_key_that_is_not_there_keeps_every_call_at_home(void **state)
+{
+	(void)state;
+	static const char *const rows[][2] = {
+	    {MODEL, "{'model':'openai/gpt','prompt':'hi'}"},
+	    {MODEL, "{'model':'anthropic/claude','prompt':'hi'}"},
+	    {MODEL, "{'model':'gemini/g','prompt':'hi'}"},
+	    {"web.search", "{'query':'hi'}"},
+	    {"web.extract", "{'url':'https://example.com/'}"},
+	};
+	struct st_provider providers[sizeof fixture_providers / sizeof fixture_providers[0]];
+	struct st_room room = room_without_limits();
+	struct st_config config = fixture_config;
+	struct st_call_context context = fixture_context;
+	config.providers = providers;
+	context.config = &config;
+	context.provider_key = NULL;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const struct st_kind *kind = kind_of(rows[i][0]);
+		struct st_plan plan = plan_of(rows[i][0], rows[i][1], &room);
+		json_t *params = json_of(rows[i][1]);
+		for (int replayed = 0; replayed <= 1; replayed++) {
+			struct st_http_request request = {0};
+			struct st_diag diag = {0};
+			for (size_t k = 0; k < config.n_providers; k++) {
+				providers[k] = fixture_providers[k];
+				providers[k].key = (char *)"env:VENDOR_KEY";
+				providers[k].replay = replayed ? (char *)"tape.json" : NULL;
+			}
+			assert_int_equal(kind->request(params, &plan, &context, &request, &diag),
+					 replayed ? ST_OK : ST_ERR_NOT_FOUND);
+			if (!replayed) {
+				assert_non_null(strstr(diag.text, "env:VENDOR_KEY"));
+				assert_null(request.url);
+			}
+			st_http_request_fini(&request);
+		}
+		json_decref(params);
+	}
+}
+
 static void what_is_sent_is_never_longer_than_what_was_planned(void **state)
 {
 	(void)state;
@@ -239,6 +281,7 @@ int main(void)
 	    cmocka_unit_test(each_dialect_says_it_in_its_own_words),
 	    cmocka_unit_test(every_call_says_who_it_is_and_carries_its_key),
 	    cmocka_unit_test(without_a_key_none_is_sent_and_a_broken_one_is_refused),
+	    cmocka_unit_test(a_key_that_is_not_there_keeps_every_call_at_home),
 	    cmocka_unit_test(what_is_sent_is_never_longer_than_what_was_planned),
 	    cmocka_unit_test(an_exact_count_is_asked_for_with_the_same_prompt),
 	    cmocka_unit_test(only_a_sensible_count_is_taken),
