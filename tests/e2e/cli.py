@@ -170,7 +170,7 @@ def test_a_run_halts_and_goes_on_in_other_processes():
         timeline = ask("timeline", run)
         assert [event["seq"] for event in timeline] == list(range(1, len(timeline) + 1))
         granted = [event["data"] for event in timeline if event["type"] == "decision.granted"]
-        assert granted[1]["reason"] == "enough" and granted[1]["at_terminal"] is True
+        assert granted[1]["reason"] == "enough" and granted[1]["embedded"] is True
         assert sum(event["type"] == "call.settled" for event in timeline) == 3
         followed = expect(place.stint("timeline", run, "--follow", "--json", "--store", place.store), DONE)
         assert [json.loads(line) for line in followed.stdout.splitlines()] == timeline
