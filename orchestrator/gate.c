@@ -9,6 +9,8 @@
 #include "orchestrator/tell.h"
 #include "schemas/mem.h"
 
+#define EXTERNAL_ID_BYTES_MAX 256
+
 struct st_approval {
 	uint8_t params_hash[ST_HASH_BYTES];
 };
@@ -101,6 +103,20 @@ static struct st_accounts *accounts_of(struct st_run *run, enum st_scope scope)
 	return run->halt.step >= 0 ? &run->steps[run->halt.step].accounts : NULL;
 }
 
+/* Would limit and grants of this account still be a number, with the first n of these? What the
+ * account says and what the grants' rows add up to must never differ. */
+static bool countable(const struct st_account *account, const struct st_grant_asked *grants,
+		      size_t n)
+{
+	int64_t total = st_add_saturating(account->limit, account->granted);
+	for (size_t i = 0; i < n; i++) {
+		bool same = grants[i].meter == grants[n - 1].meter &&
+			    grants[i].scope == grants[n - 1].scope;
+		total = same ? st_add_saturating(total, grants[i].amount) : total;
+	}
+	return total < INT64_MAX;
+}
+
 /* Every grant names an account that has a limit to raise. */
 static bool grants_fit(struct st_turn *turn, struct st_run *run,
 		       const struct st_grant_asked *grants, size_t n)
@@ -114,6 +130,11 @@ static bool grants_fit(struct st_turn *turn, struct st_run *run,
 			refuse(turn, ST_ERR_INVALID,
 			       "a grant must name an account of this run or of the halted step "
 			       "that has a limit, and an amount above 0");
+			return false;
+		}
+		if (!countable(account, grants, i + 1)) {
+			refuse(turn, ST_ERR_INVALID,
+			       "the limit and its grants together pass what can be counted");
 			return false;
 		}
 	}
@@ -184,6 +205,7 @@ static void decide_grant(struct st_turn *turn, struct st_run *run, const struct 
 	struct st_halt halt = run->halt;
 	struct st_grant_asked grants[ST_GRANTS_MAX];
 	size_t n = decide->n_grants;
+	assert(n <= ST_GRANTS_MAX);
 	memcpy(grants, decide->grants, n * sizeof grants[0]);
 	if (halt.kind == ST_HALT_IN_DOUBT || halt.kind == ST_HALT_PAUSED) {
 		refuse(turn, ST_ERR_CONFLICT,
@@ -296,10 +318,31 @@ static struct st_id decide_call(const struct st_run *run, const struct st_decide
 	return about_halt ? run->halt.call : decide->call;
 }
 
+/* Can what the person says be kept? Answers if not. */
+static bool resolution_fits(struct st_turn *turn, const struct st_decide *decide)
+{
+	bool fits = true;
+	for (int m = 0; m < ST_METER_COUNT && decide->usage_known; m++) {
+		fits = fits && decide->usage.of[m] >= 0;
+	}
+	if (!fits) {
+		refuse(turn, ST_ERR_INVALID, "what was used cannot be below 0");
+		return false;
+	}
+	if (decide->external_id != NULL && strlen(decide->external_id) > EXTERNAL_ID_BYTES_MAX) {
+		refuse(turn, ST_ERR_INVALID, "an external id has at most 256 bytes");
+		return false;
+	}
+	return true;
+}
+
 static void decide_resolve(struct st_turn *turn, struct st_run *run, const struct st_decide *decide)
 {
 	int step = 0;
 	int k = 0;
+	if (!resolution_fits(turn, decide)) {
+		return;
+	}
 	const struct st_id asked = decide_call(run, decide);
 	if (!find_doubt(run, asked, &step, &k)) {
 		refuse(turn, ST_ERR_CONFLICT, "this call is not in doubt");
@@ -434,15 +477,29 @@ static bool set_limits(struct st_run *run, const struct st_amounts *limits, stru
 		    ST_OK) {
 			continue;
 		}
-		while (--m >= 0) {
+		while (--m >= 0) { /* past what st_ledger_set_limit may lower: as it was */
 			if (limits->of[m] != ST_UNLIMITED) {
-				(void)st_ledger_set_limit(&run->accounts, (enum st_meter)m,
-							  before[m], NULL);
+				st_accounts_find(&run->accounts, (enum st_meter)m)->limit =
+				    before[m];
 			}
 		}
 		return false;
 	}
 	return true;
+}
+
+/* To raise one's own limits would be to approve one's own run. */
+static bool raises_own(const struct st_turn *turn, struct st_run *run,
+		       const struct st_amounts *limits)
+{
+	bool raises = false;
+	for (int m = 0; m < ST_METER_COUNT; m++) {
+		const struct st_account *account =
+		    st_accounts_find(&run->accounts, (enum st_meter)m);
+		bool limited = account != NULL && account->limit != ST_UNLIMITED;
+		raises = raises || (limited && limits->of[m] > account->limit);
+	}
+	return raises && is_own_run(turn, run) && !turn->actor->embedded;
 }
 
 void st_gate_limits(struct st_turn *turn, struct st_run *run, const struct st_event *event)
@@ -460,8 +517,13 @@ void st_gate_limits(struct st_turn *turn, struct st_run *run, const struct st_ev
 		refuse(turn, ST_ERR_CONFLICT, "the run is over");
 		return;
 	}
+	if (raises_own(turn, run, &event->limits.run)) {
+		refuse(turn, ST_ERR_FORBIDDEN,
+		       "who submits a run does not raise its limits; ask somebody else");
+		return;
+	}
 	if (!set_limits(run, &event->limits.run, &diag)) {
-		refuse(turn, ST_ERR_CONFLICT, diag.text);
+		refuse(turn, diag.code, diag.text);
 		return;
 	}
 	struct st_clean *reason = st_tell_text(turn, event->limits.reason);
