@@ -4,6 +4,9 @@
  * come before all runs, each followed by its accounts. A call that is stored as sent and has no
  * settlement was in flight when we went down, or was kept for sending again when the run was
  * parked: either way st_call_lost decides by its kind.
+ *
+ * Rows that do not fit together are damage. A run with such rows is not taken in: nothing of it is
+ * acted on, and who asked for it is told.
  */
 #include <assert.h>
 #include <string.h>
@@ -18,20 +21,44 @@ struct loading {
 	struct st_turn *turn;
 	struct st_run *run;   /* NULL: none yet, or this one is skipped */
 	struct st_wide *wide; /* the scope whose accounts follow */
+	struct st_diag *diag; /* or NULL */
+	bool spoiled;	      /* what all runs share is damaged: none is taken in */
 };
 
+/* Puts the run that is being loaded aside, with what does not fit. */
+static void damaged(struct loading *loading, const char *what)
+{
+	char id[ST_ID_TEXT_MAX] = "the store";
+	struct st_run *run = loading->run;
+	if (run != NULL) {
+		(void)st_id_format(run->id, ST_ID_RUN, id);
+		st_core_remove(loading->turn->core, run);
+		st_run_free(run);
+	}
+	loading->spoiled = loading->spoiled || run == NULL;
+	loading->run = NULL;
+	(void)st_fail(loading->diag, ST_ERR_CORRUPT,
+		      "%s: %s does not fit the rest; restore a copy, or run stint audit", id, what);
+}
+
+/* It was accepted once, so that a definition that cannot be read is damage. */
 static struct st_def *decode(const struct st_core *core, const char *text)
 {
-	struct st_diag diag = {0};
 	json_t *doc = NULL;
 	struct st_def *def = NULL;
-	int err = st_json_parse(text, strlen(text), 4 * ST_JSON_BYTES_MAX, &doc, &diag);
-	assert(err == ST_OK);
+	if (text == NULL || st_json_parse(text, strlen(text), strlen(text), &doc, NULL) != ST_OK) {
+		return NULL;
+	}
 	const struct st_def_input input = {.doc = doc, .config = core->options.config};
-	err = st_def_decode(core->options.schemas, &input, &def, &diag);
-	assert(err == ST_OK); /* it was accepted once; a newer program must go on accepting it */
+	int err = st_def_decode(core->options.schemas, &input, &def, NULL);
 	json_decref(doc);
-	return def;
+	for (size_t i = 0; err == ST_OK && i < def->n_steps; i++) {
+		if (st_kind_find(def->steps[i].uses) == NULL) {
+			st_def_free(def);
+			return NULL;
+		}
+	}
+	return err == ST_OK ? def : NULL;
 }
 
 static void load_run(struct loading *loading, const struct st_row_run *row)
@@ -39,10 +66,15 @@ static void load_run(struct loading *loading, const struct st_row_run *row)
 	struct st_core *core = loading->turn->core;
 	loading->run = NULL;
 	loading->wide = NULL;
-	if (st_core_find(core, row->id) != NULL) {
+	if (loading->spoiled || st_core_find(core, row->id) != NULL) {
 		return;
 	}
-	struct st_run *run = st_run_new(core, decode(core, row->def));
+	struct st_def *def = decode(core, row->def);
+	if (def == NULL) {
+		damaged(loading, "a run's definition");
+		return;
+	}
+	struct st_run *run = st_run_new(core, def);
 	run->no = row->no;
 	run->id = row->id;
 	run->state = row->state;
@@ -71,7 +103,7 @@ static void load_run(struct loading *loading, const struct st_row_run *row)
 	loading->run = run;
 }
 
-static void load_item(struct st_item *item, const struct st_row_step *row)
+static bool load_item(struct st_item *item, const struct st_row_step *row)
 {
 	item->state = row->item_state;
 	item->stored = true;
@@ -87,43 +119,71 @@ static void load_item(struct st_item *item, const struct st_row_step *row)
 		item->approval = st_approval_restore(row);
 	}
 	if (row->output != NULL) {
-		item->output = json_loads(row->output, JSON_DECODE_ANY, NULL);
-		assert(item->output != NULL);
+		item->output = json_loads(row->output, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 	}
+	bool due = item->due != ST_TIME_NONE || item->state != ST_ITEM_SLEEPING;
+	return due && item->attempt >= 0 && item->resends >= 0 &&
+	       (row->output == NULL || item->output != NULL);
 }
 
-static void load_step(struct loading *loading, const struct st_row_step *row)
+/* The row of a step as a whole. */
+static bool load_whole(struct st_run *run, const struct st_row_step *row)
 {
-	struct st_run *run = loading->run;
 	struct st_step *step = &run->steps[row->step];
-	assert(row->step < (int)run->def->n_steps);
-	bool many = run->def->steps[row->step].for_each != NULL;
-	if (row->item > 0) {
-		assert(row->item <= step->n_items);
-		load_item(&step->items[row->item - 1], row);
-		return;
-	}
+	const struct st_def_step *def = &run->def->steps[row->step];
 	step->state = row->state;
 	step->stored = true;
 	step->started_at = row->started_at;
 	step->ended_at = row->ended_at;
 	memcpy(step->error_code, row->error_code, sizeof step->error_code);
-	if (step->state == ST_STEP_FAILED && !run->def->steps[row->step].continue_on_error) {
+	if (step->state == ST_STEP_FAILED && !def->continue_on_error) {
 		run->failing = true;
 	}
-	if (many && row->n_items >= 0) {
+	if (def->for_each != NULL && row->n_items >= 0) {
+		if (row->n_items > ST_FOR_EACH_MAX) {
+			return false;
+		}
 		st_step_make_items(step, row->n_items);
-	} else if (!many && row->started_at != ST_TIME_NONE) {
+	} else if (def->for_each == NULL && row->started_at != ST_TIME_NONE) {
 		st_step_make_items(step, 1);
-		load_item(&step->items[0], row);
+		return load_item(&step->items[0], row);
 	}
+	return true;
+}
+
+static bool load_step(struct st_run *run, const struct st_row_step *row)
+{
+	if (row->step < 0 || row->step >= (int)run->def->n_steps) {
+		return false;
+	}
+	struct st_step *step = &run->steps[row->step];
+	if (row->item == 0) {
+		return !step->stored && load_whole(run, row);
+	}
+	bool there = row->item > 0 && row->item <= step->n_items &&
+		     run->def->steps[row->step].for_each != NULL;
+	return there && load_item(&step->items[row->item - 1], row);
+}
+
+static bool account_fits(const struct loading *loading, const struct st_row_account *row)
+{
+	bool sane = row->limit >= ST_UNLIMITED && row->granted >= 0 && row->settled >= 0 &&
+		    row->held >= 0 && row->overrun >= 0 && row->overrun <= row->settled;
+	if (row->scope_no > 0) {
+		return sane && loading->wide != NULL && loading->wide->no == row->scope_no;
+	}
+	return sane && (loading->run == NULL ||
+			(row->step >= -1 && row->step < (int)loading->run->def->n_steps));
 }
 
 static void load_account(struct loading *loading, const struct st_row_account *row)
 {
 	struct st_accounts *accounts = NULL;
+	if (!account_fits(loading, row)) {
+		damaged(loading, "an account");
+		return;
+	}
 	if (row->scope_no > 0) {
-		assert(loading->wide != NULL && loading->wide->no == row->scope_no);
 		accounts = &loading->wide->accounts;
 	} else if (loading->run != NULL) {
 		accounts = row->step < 0 ? &loading->run->accounts
@@ -144,19 +204,22 @@ static void load_account(struct loading *loading, const struct st_row_account *r
 
 static struct st_item *item_at(struct st_run *run, int step, int k)
 {
-	assert(step >= 0 && step < (int)run->def->n_steps);
-	assert(k >= 0 && k < run->steps[step].n_items);
-	return &run->steps[step].items[k];
+	bool there =
+	    step >= 0 && step < (int)run->def->n_steps && k >= 0 && k < run->steps[step].n_items;
+	return there ? &run->steps[step].items[k] : NULL;
 }
 
 /* A hold that has no end yet, with its call right behind it. */
-static void load_call(struct loading *loading, const struct st_row_hold *hold,
+static bool load_call(struct st_run *run, const struct st_row_hold *hold,
 		      const struct st_row_call *row)
 {
-	struct st_run *run = loading->run;
 	struct st_item *item = item_at(run, row->step, row->item);
-	assert(hold->no == row->hold_no);
-	assert(item->flight == NULL);
+	bool open = row->state == ST_HOLD_SENT || row->state == ST_HOLD_IN_DOUBT;
+	bool kept = row->idempotence >= ST_IDEMPOTENT && row->idempotence <= ST_UNREPEATABLE;
+	if (item == NULL || item->flight != NULL || hold->no != row->hold_no || !open || !kept ||
+	    row->attempt < 1) {
+		return false;
+	}
 	const struct st_claim claim = {.call = row->id, .hold = hold->id, .attempt = row->attempt};
 	struct st_flight *flight = st_alloc(sizeof *flight);
 	flight->no = row->no;
@@ -167,12 +230,16 @@ static void load_call(struct loading *loading, const struct st_row_hold *hold,
 	flight->since = row->at;
 	item->flight = flight;
 	run->n_doubts += row->state == ST_HOLD_IN_DOUBT;
+	return true;
 }
 
-static void load_halt(struct loading *loading, const struct st_row_halt *row)
+static bool load_halt(struct st_run *run, const struct st_row_halt *row)
 {
-	struct st_halt *halt = &loading->run->halt;
-	assert(row->decided_at == ST_TIME_NONE);
+	struct st_halt *halt = &run->halt;
+	bool whole = row->step == -1;
+	if (halt->kind != ST_HALT_NONE || (!whole && item_at(run, row->step, row->item) == NULL)) {
+		return false;
+	}
 	halt->id = row->id;
 	halt->kind = row->kind;
 	halt->step = row->step;
@@ -182,31 +249,63 @@ static void load_halt(struct loading *loading, const struct st_row_halt *row)
 	memcpy(halt->params_hash, row->params_hash, sizeof halt->params_hash);
 	if (row->verdict_json != NULL) {
 		halt->verdict = st_alloc(sizeof *halt->verdict);
-		int err = st_verdict_parse(row->verdict_json, halt->verdict);
-		assert(err == ST_OK);
+		if (st_verdict_parse(row->verdict_json, halt->verdict) != ST_OK) {
+			return false;
+		}
 	}
+	return (halt->kind == ST_HALT_BUDGET) == (halt->verdict != NULL);
+}
+
+/* Does what an item is at agree with the call that it has or has not? */
+static bool item_fits(const struct st_item *item)
+{
+	const struct st_flight *flight = item->flight;
+	bool in_doubt = flight != NULL && flight->state == ST_HOLD_IN_DOUBT;
+	if (item->state == ST_ITEM_IN_DOUBT || in_doubt) {
+		return item->state == ST_ITEM_IN_DOUBT && in_doubt;
+	}
+	bool may_have_one = item->state == ST_ITEM_CALLING || item->state == ST_ITEM_WAITING ||
+			    item->state == ST_ITEM_SLEEPING;
+	return flight != NULL ? may_have_one : item->state != ST_ITEM_CALLING;
+}
+
+static bool run_fits(struct st_run *run)
+{
+	for (int i = 0; i < (int)run->def->n_steps; i++) {
+		struct st_step *step = &run->steps[i];
+		if (step->state == ST_STEP_RUNNING && st_step_expand(run, i, NULL) != ST_OK) {
+			return false;
+		}
+		for (int k = 0; k < step->n_items; k++) {
+			bool active =
+			    !st_machine_final(&st_item_machine, (int)step->items[k].state);
+			if (!item_fits(&step->items[k]) ||
+			    (active && step->state != ST_STEP_RUNNING)) {
+				return false;
+			}
+		}
+	}
+	return (run->state == ST_RUN_HALTED) == (run->halt.kind != ST_HALT_NONE);
 }
 
 /* Everything of the run is there: what was in flight is lost, what was waiting goes on. */
 static void wake_run(struct loading *loading)
 {
 	struct st_run *run = loading->run;
-	struct st_diag diag;
 	if (run == NULL) {
+		return;
+	}
+	if (!run_fits(run)) {
+		damaged(loading, "the state of a step");
 		return;
 	}
 	run->accounts.dirty = false; /* as loaded; a lost call may change it again */
 	for (int i = 0; i < (int)run->def->n_steps; i++) {
-		struct st_step *step = &run->steps[i];
-		step->accounts.dirty = false;
-		if (step->state == ST_STEP_RUNNING) {
-			int err = st_step_expand(run, i, &diag);
-			assert(err == ST_OK); /* the same outputs give the same items */
-		}
-		for (int k = 0; k < step->n_items; k++) {
-			struct st_item *item = &step->items[k];
-			if (item->state == ST_ITEM_CALLING) {
-				assert(item->flight != NULL);
+		run->steps[i].accounts.dirty = false;
+	}
+	for (int i = 0; i < (int)run->def->n_steps; i++) {
+		for (int k = 0; k < run->steps[i].n_items; k++) {
+			if (run->steps[i].items[k].state == ST_ITEM_CALLING) {
 				st_call_lost(loading->turn, run, i, k);
 			}
 		}
@@ -241,19 +340,20 @@ static void load_row(struct loading *loading, const struct st_rows *rows, size_t
 		load_account(loading, row->account);
 		return;
 	case ST_ROW_STEP:
-		if (loading->run != NULL) {
-			load_step(loading, row->step);
+		if (loading->run != NULL && !load_step(loading->run, row->step)) {
+			damaged(loading, "a step");
 		}
 		return;
 	case ST_ROW_CALL:
-		assert(i > 0 && rows->of[i - 1].type == ST_ROW_HOLD);
-		if (loading->run != NULL) {
-			load_call(loading, rows->of[i - 1].hold, row->call);
+		if (loading->run != NULL &&
+		    (i == 0 || rows->of[i - 1].type != ST_ROW_HOLD ||
+		     !load_call(loading->run, rows->of[i - 1].hold, row->call))) {
+			damaged(loading, "a call");
 		}
 		return;
 	case ST_ROW_HALT:
-		if (loading->run != NULL) {
-			load_halt(loading, row->halt);
+		if (loading->run != NULL && !load_halt(loading->run, row->halt)) {
+			damaged(loading, "a halt");
 		}
 		return;
 	case ST_ROW_HOLD: /* taken together with the call behind it */
@@ -271,7 +371,7 @@ static void load_row(struct loading *loading, const struct st_rows *rows, size_t
 
 void st_recover_load(struct st_turn *turn, const struct st_event *event)
 {
-	struct loading loading = {.turn = turn};
+	struct loading loading = {.turn = turn, .diag = event->load.diag};
 	for (size_t i = 0; i < event->load.rows->n; i++) {
 		load_row(&loading, event->load.rows, i);
 	}

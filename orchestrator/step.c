@@ -263,7 +263,11 @@ int st_step_expand(struct st_run *run, int step, struct st_diag *diag)
 	if (!s->expanded) {
 		st_step_make_items(s, (int)n);
 	}
-	assert(s->n_items == (int)n);
+	if (s->n_items != (int)n) {
+		json_decref(list);
+		return st_fail(diag, ST_ERR_CORRUPT, "for_each once gave %d items and now %zu",
+			       s->n_items, n);
+	}
 	for (size_t k = 0; k < n; k++) {
 		s->items[k].value = json_incref(json_array_get(list, k));
 	}

@@ -8,6 +8,7 @@
 
 #include "schemas/call.h"
 #include "schemas/def.h"
+#include "schemas/err.h"
 #include "schemas/id.h"
 #include "schemas/meter.h"
 #include "schemas/row.h"
@@ -93,7 +94,8 @@ struct st_event {
 		} submit;
 		struct {
 			const struct st_rows *rows; /* borrowed; see orchestrator/recover.h */
-			bool fresh_start;	    /* calls found in flight were lost */
+			struct st_diag *diag; /* out: what does not fit together, code ST_OK for
+						 all is well; or NULL */
 		} load;
 		struct {
 			int64_t call_no;

@@ -29,8 +29,6 @@
  * time. */
 #define BATCH_ROWS 4096
 
-static void seal_batch(struct st_engine *engine);
-
 bool st_batch_is_empty(const struct st_batch *batch)
 {
 	return batch->update.rows.n == 0 && batch->update.n_effects == 0;
@@ -71,7 +69,7 @@ void st_engine_step(struct st_engine *engine, struct st_event *event)
 	engine->counts.events++;
 	st_core_step(engine->core, event, &engine->open.update);
 	if (engine->open.update.rows.n >= BATCH_ROWS && !engine->writing && !engine->loading) {
-		seal_batch(engine);
+		st_engine_seal(engine);
 	}
 	wake(engine);
 }
@@ -119,13 +117,22 @@ static void refuse_replies(struct st_batch *batch)
 	}
 }
 
+/* What will not be written any more, once who waits for it has been told. */
+static void drop_batch(struct st_batch *batch)
+{
+	refuse_replies(batch);
+	st_update_fini(&batch->update);
+	st_free(batch->grown);
+	*batch = (struct st_batch){0};
+}
+
 static void fail(struct st_engine *engine, const struct st_diag *diag)
 {
 	engine->failed = true;
 	st_log(ST_LOG_ERROR, "store.failed", "%s; no call is made any more, stopping",
 	       diag != NULL ? diag->text : "a write failed");
-	refuse_replies(&engine->sealed);
-	refuse_replies(&engine->open);
+	drop_batch(&engine->sealed);
+	drop_batch(&engine->open);
 	if (engine->on_failure != NULL) {
 		engine->on_failure(engine->on_failure_arg);
 	}
@@ -169,7 +176,7 @@ static void note_grown(struct st_batch *batch)
 
 static void arm_timer(struct st_engine *engine);
 
-static void seal_batch(struct st_engine *engine)
+void st_engine_seal(struct st_engine *engine)
 {
 	assert(!engine->writing);
 	(void)uv_idle_stop(&engine->idle);
@@ -189,7 +196,7 @@ void st_engine_on_check(uv_check_t *check)
 {
 	struct st_engine *engine = check->data;
 	if (!engine->writing && !engine->failed && !st_batch_is_empty(&engine->open)) {
-		seal_batch(engine);
+		st_engine_seal(engine);
 	}
 }
 
@@ -264,8 +271,14 @@ static void on_loaded(void *arg, int err, struct st_rows *rows)
 	end_load(load);
 	engine->loading = true; /* no flush before the event is in: it would park the run again */
 	if (err == ST_OK && !engine->failed) {
-		struct st_event event = {.type = ST_EVENT_LOAD, .load = {.rows = rows}};
+		struct st_diag damage = {0};
+		struct st_event event = {.type = ST_EVENT_LOAD,
+					 .load = {.rows = rows, .diag = &damage}};
 		st_engine_step(engine, &event);
+		err = damage.code;
+		if (err != ST_OK) {
+			st_log(ST_LOG_ERROR, "store.damaged", "%s", damage.text);
+		}
 	}
 	while (pending != NULL) {
 		struct st_pending *next = pending->next;
@@ -303,7 +316,7 @@ static void load_first(struct st_engine *engine, const struct st_event *event,
 	load->last = &pending->next;
 	if (fresh) {
 		if (!st_batch_is_empty(&engine->open) && !engine->writing) {
-			seal_batch(engine); /* what was just parked must be readable */
+			st_engine_seal(engine); /* what was just parked must be readable */
 		}
 		st_store_load_run(engine->store, event->run, on_loaded, load);
 	}
@@ -312,7 +325,7 @@ static void load_first(struct st_engine *engine, const struct st_event *event,
 void st_engine_event(struct st_engine *engine, const struct st_event *event,
 		     struct st_waiter *waiter)
 {
-	if (engine->failed) {
+	if (engine->failed || engine->leaving) {
 		if (event->type == ST_EVENT_SUBMIT) {
 			st_def_free(event->submit.def);
 		}
@@ -331,7 +344,7 @@ void st_engine_event(struct st_engine *engine, const struct st_event *event,
 void st_engine_rows(struct st_engine *engine, struct st_rows *rows, struct st_waiter *waiter)
 {
 	struct st_update *open = &engine->open.update;
-	if (engine->failed) {
+	if (engine->failed || engine->leaving) {
 		st_rows_fini(rows);
 		answer_now(waiter, ST_ERR_UNAVAILABLE);
 		return;

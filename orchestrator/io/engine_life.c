@@ -66,6 +66,15 @@ static int open_driver(struct st_engine *engine, struct st_diag *diag)
 	return st_driver_new(&options, &engine->driver, diag);
 }
 
+/* Of a damaged store nothing is acted on, not even what could be read. */
+static void drop_recovered(struct st_engine *engine)
+{
+	st_update_fini(&engine->open.update);
+	st_core_free(engine->core);
+	engine->core = NULL;
+	(void)uv_idle_stop(&engine->idle);
+}
+
 static int load_live(struct st_engine *engine, struct st_diag *diag)
 {
 	struct st_core_numbers numbers;
@@ -80,12 +89,23 @@ static int load_live(struct st_engine *engine, struct st_diag *diag)
 		err = st_store_load_live(engine->store, &rows, diag);
 	}
 	if (err != ST_OK) {
+		st_rows_fini(&rows);
 		return err;
 	}
 	engine->core = st_core_new(&options, &numbers);
-	struct st_event event = {.type = ST_EVENT_LOAD, .load = {.rows = &rows}};
+	struct st_diag damage = {0};
+	struct st_event event = {.type = ST_EVENT_LOAD, .load = {.rows = &rows, .diag = &damage}};
+	engine->loading = true; /* nothing is written, nor acted on, before all is read */
 	st_engine_step(engine, &event);
+	engine->loading = false;
 	st_rows_fini(&rows);
+	if (damage.code != ST_OK) {
+		drop_recovered(engine);
+		return st_fail(diag, damage.code, "%s", damage.text);
+	}
+	if (!engine->writing) {
+		st_engine_seal(engine); /* there may be nothing to write, but a time to wake */
+	}
 	return ST_OK;
 }
 
@@ -184,7 +204,9 @@ static void on_grace(uv_timer_t *timer)
 {
 	struct st_engine *engine = timer->data;
 	engine->grace_ms -= GRACE_TICK_MS;
-	bool over = engine->grace_ms <= 0 && !engine->writing && engine->loads == NULL;
+	engine->leaving = engine->leaving || engine->grace_ms <= 0;
+	bool over = engine->leaving && !engine->writing && engine->loads == NULL &&
+		    st_batch_is_empty(&engine->open);
 	if (!at_rest(engine) && !over) {
 		return;
 	}

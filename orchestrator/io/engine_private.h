@@ -52,6 +52,7 @@ struct st_engine {
 	struct st_batch sealed;
 	bool writing;
 	bool failed;
+	bool leaving; /* nothing is taken from outside any more */
 	bool loading; /* a run was loaded and the events that wait for it are coming in */
 	int64_t grace_ms;
 	uv_check_t check; /* runs after the loop has taken all ready events */
@@ -72,6 +73,8 @@ struct st_engine {
 
 /* Brings an event to the core; fills in time and random words. */
 void st_engine_step(struct st_engine *engine, struct st_event *event);
+/* Hands what has gathered to the writer, which must be free, and sets the timer anew. */
+void st_engine_seal(struct st_engine *engine);
 /* Nothing gathered and nothing promised. */
 bool st_batch_is_empty(const struct st_batch *batch);
 void st_engine_on_check(uv_check_t *check);

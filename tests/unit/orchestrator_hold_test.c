@@ -181,6 +181,26 @@ static void a_restored_older_copy_sends_the_same_keys(void **state)
 	world_fini(&w);
 }
 
+static void a_cleanup_step_is_tried_again_although_the_run_has_failed(void **state)
+{
+	(void)state;
+	struct world w;
+	world_init(&w);
+	world_submit(&w, DEF("", "{\"id\":\"a\"," HTTP(
+				     "GET", "") "},{\"id\":\"z\",\"needs\":[\"a\"],"
+						"\"if\":\"always()\"," HTTP(
+						    "GET", ",\"retry\":{\"attempts\":2}") "}"));
+	w.refuse_retry = true;
+	world_end(&w, "a", ST_OUTCOME_FAILED, NULL);
+	w.refuse_retry = false;
+	world_end(&w, "z", ST_OUTCOME_FAILED, NULL);
+	world_wait(&w);
+	world_end(&w, "z", ST_OUTCOME_SUCCEEDED, NULL);
+	assert_int_equal(w.state, ST_RUN_FAILED);
+	assert_int_equal(open_holds(&w), 0);
+	world_fini(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +210,7 @@ int main(void)
 	    cmocka_unit_test(what_a_run_was_over_for_stays_what_it_was),
 	    cmocka_unit_test(a_denial_after_a_failure_leaks_nothing),
 	    cmocka_unit_test(usage_below_zero_or_absurd_never_lowers_what_was_used),
+	    cmocka_unit_test(a_cleanup_step_is_tried_again_although_the_run_has_failed),
 	    cmocka_unit_test(a_restored_older_copy_sends_the_same_keys),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
