@@ -58,7 +58,7 @@ static struct asker asks(void)
 
 static void on_grown(struct st_watcher *watcher, struct st_id run, int64_t seq)
 {
-	struct rig *rig = (struct rig *)((char *)watcher - offsetof(struct rig, watcher));
+	struct rig *rig = (struct rig *)(void *)((char *)watcher - offsetof(struct rig, watcher));
 	(void)run;
 	(void)seq;
 	rig->n_grown++;
