@@ -190,10 +190,27 @@ static void fail_item(struct st_turn *turn, struct st_run *run, const struct pla
 	st_item_fail(turn, run, place->step, place->k, (struct st_failure){code, error});
 }
 
+/* Of a kind that sends nothing, nothing can have happened. */
+static void was_not_made(struct st_turn *turn, struct st_run *run, const struct place *place)
+{
+	const struct st_end end = {
+	    .voided = true, .by = "stint", .wall_ms = -1, .first_byte_ms = -1, .status = -1};
+	end_flight(turn, run, place, &end);
+	if (st_machine_final(&st_run_machine, (int)run->state)) {
+		st_item_cancel(turn, run, place->step, place->k);
+	} else if (place->item->state != ST_ITEM_WAITING) {
+		st_item_move(turn, run, place->item, ST_ITEM_WAITING);
+	}
+}
+
 static void into_doubt(struct st_turn *turn, struct st_run *run, const struct place *place,
 		       const struct st_clean *error)
 {
 	struct st_flight *flight = place->item->flight;
+	if (run->steps[place->step].kind->via == ST_VIA_NOTHING) {
+		was_not_made(turn, run, place);
+		return;
+	}
 	assert(st_machine_allows(&st_hold_machine, (int)flight->state, ST_HOLD_IN_DOUBT));
 	flight->state = ST_HOLD_IN_DOUBT;
 	struct st_row_call *call = st_rows_add_call(&turn->update->rows);

@@ -316,17 +316,15 @@ void st_core_flush(struct st_core *core, struct st_update *update)
 	for (size_t i = 0; i < core->dirty.n; i++) {
 		struct st_run *run = core->dirty.of[i];
 		st_rows_of_run(core, run, &update->rows);
+		for (int scope = ST_SCOPE_WORKFLOW; scope < ST_SCOPE_COUNT; scope++) {
+			st_rows_of_wide(run->wide[scope], &update->rows); /* if it changed */
+		}
 		run->dirty = false;
 		if (st_run_parked(run)) {
 			forget(core, run);
 		}
 	}
 	core->dirty.n = 0;
-	for (size_t i = 0; i < core->wides_cap; i++) {
-		for (struct st_wide *wide = core->wides[i]; wide != NULL; wide = wide->next) {
-			st_rows_of_wide(wide, &update->rows);
-		}
-	}
 }
 
 st_time st_core_deadline(const struct st_core *core)

@@ -9,7 +9,6 @@
 struct st_wide {
 	int64_t no;
 	bool stored;
-	bool listed; /* in the dirty list */
 	struct st_accounts accounts;
 	struct st_wide *next; /* in its hash bucket */
 };

@@ -201,6 +201,78 @@ static void a_cleanup_step_is_tried_again_although_the_run_has_failed(void **sta
 	world_fini(&w);
 }
 
+#define X8(text) text text text text text text text text
+#define CONFIG                                                                                     \
+	"{\"providers\":{\"anthropic\":{\"api\":\"anthropic\"}},\"prices\":{\"anthropic/"          \
+	"m\":{\"input_usd_per_million\":\"3\","                                                    \
+	"\"output_usd_per_million\":\"15\"}}}"
+#define COUNTED                                                                                    \
+	DEF("\"tokens\":1400", "{\"id\":\"m\",\"uses\":\"model.generate\",\"with\":{\"model\":"    \
+			       "\"anthropic/m\",\"max_output_tokens\":500,\"min_useful_output\":"  \
+			       "500,\"prompt\":\"" X8(X8(X8("word"))) "\"}}")
+
+static void a_count_that_cannot_be_made_fails_nothing(void **state)
+{
+	(void)state;
+	struct world w;
+	world_init_config(&w, CONFIG);
+	world_submit(&w, COUNTED);
+	assert_true(w.flights[0].count);
+	world_end(&w, "m", ST_OUTCOME_NOT_MADE, NULL);
+	assert_int_equal(w.state, ST_RUN_HALTED); /* without it the bound does not fit */
+	assert_int_equal(open_holds(&w), 0);
+	world_fini(&w);
+}
+
+static void an_absurd_count_is_none(void **state)
+{
+	(void)state;
+	static const int64_t counts[] = {INT64_MAX, INT64_MIN, -2};
+	for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+		struct world w;
+		world_init_config(&w, CONFIG);
+		world_submit(&w, COUNTED);
+		struct flight f = world_land(&w, "m");
+		world_tell_count(&w, &f, counts[i]);
+		assert_int_equal(w.state, ST_RUN_HALTED);
+		world_tell_count(&w, &f, 5); /* too late */
+		assert_int_equal(w.n_left, 1);
+		world_fini(&w);
+	}
+}
+
+static void a_count_ends_with_the_run_that_is_cancelled(void **state)
+{
+	(void)state;
+	struct world w;
+	world_init_config(&w, CONFIG);
+	world_submit(&w, COUNTED);
+	world_control(&w, ST_EVENT_CANCEL);
+	world_end(&w, "m", ST_OUTCOME_SUCCEEDED, NULL);
+	assert_int_equal(w.state, ST_RUN_CANCELLED);
+	assert_int_equal(w.n_left, 1);
+	assert_int_equal(open_holds(&w), 0);
+	assert_int_equal(st_core_runs(w.core), 0);
+	world_fini(&w);
+}
+
+static void what_sends_nothing_is_never_in_doubt(void **state)
+{
+	(void)state;
+	struct world w;
+	world_init(&w);
+	world_submit(&w, DEF("", "{\"id\":\"a\",\"uses\":\"noop\"}"));
+	for (int i = 0; i < 8; i++) {
+		world_crash(&w, 1);
+	}
+	assert_int_equal(w.n_flights, 1);
+	world_control(&w, ST_EVENT_CANCEL);
+	world_crash(&w, 1);
+	assert_int_equal(w.state, ST_RUN_CANCELLED);
+	assert_int_equal(open_holds(&w), 0);
+	world_fini(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +283,10 @@ int main(void)
 	    cmocka_unit_test(a_denial_after_a_failure_leaks_nothing),
 	    cmocka_unit_test(usage_below_zero_or_absurd_never_lowers_what_was_used),
 	    cmocka_unit_test(a_cleanup_step_is_tried_again_although_the_run_has_failed),
+	    cmocka_unit_test(a_count_that_cannot_be_made_fails_nothing),
+	    cmocka_unit_test(an_absurd_count_is_none),
+	    cmocka_unit_test(a_count_ends_with_the_run_that_is_cancelled),
+	    cmocka_unit_test(what_sends_nothing_is_never_in_doubt),
 	    cmocka_unit_test(a_restored_older_copy_sends_the_same_keys),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,7 @@ struct flight {
 	char step[ST_NAME_MAX];
 	char key[ST_GRANT_KEY_MAX];
 	struct st_amounts held;
+	bool count; /* only asks for the exact input count */
 };
 
 struct world {
@@ -127,6 +128,7 @@ static inline void world_take_effect(struct world *w, struct st_effect *effect)
 		f->run = effect->call.run;
 		memcpy(f->step, effect->call.step, sizeof f->step);
 		(void)st_grant_key(effect->call.grant, f->key);
+		f->count = effect->call.count;
 		f->held = *st_grant_amounts(effect->call.grant);
 		break;
 	}
@@ -425,6 +427,14 @@ static inline struct flight world_land(struct world *w, const char *step)
 	return (struct flight){0};
 }
 
+static inline void world_tell_count(struct world *w, const struct flight *f, int64_t tokens)
+{
+	struct st_event event = {.type = ST_EVENT_COUNTED, .run = f->run};
+	event.counted.call_no = f->call_no;
+	event.counted.input_tokens = tokens;
+	world_step(w, &event);
+}
+
 /* Says how a call ended. `used` NULL: what was held. */
 static inline void world_tell_end(struct world *w, const struct flight *f,
 				  enum st_outcome_state state, const struct st_amounts *used)
@@ -437,6 +447,10 @@ static inline void world_tell_end(struct world *w, const struct flight *f,
 	    .usage = used != NULL ? *used : f->held,
 	    .model = {-1, -1, -1, -1, -1},
 	};
+	if (f->count && state == ST_OUTCOME_SUCCEEDED) {
+		world_tell_count(w, f, 100);
+		return;
+	}
 	if (state != ST_OUTCOME_SUCCEEDED) {
 		(void)snprintf(outcome.error_code, sizeof outcome.error_code, "test.error");
 		(void)snprintf(outcome.error, sizeof outcome.error, "as the test says");
