@@ -79,8 +79,9 @@ static const struct {
     {"event",
      "x.seq, x.at AS 'at@', r.id AS 'run:r', x.step, nullif(x.item, 0) AS item, "
      "x.call AS 'call:c', x.type, x.data AS 'data!', x.hash AS 'hash#' "
-     "FROM event x CROSS JOIN run r ON r.no = x.run_no",
-     "x.run_no = ?1"},
+     "FROM event f CROSS JOIN event x ON x.no >= f.no AND x.no < f.no + f.n "
+     "CROSS JOIN run r ON r.no = f.run_no",
+     "f.n > 0 AND f.run_no = ?1 ORDER BY f.seq"},
 };
 
 static const char *prefix_of(char which)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "orchestrator/io/store_sqlite.h"
+#include "orchestrator/io/store_vfs.h"
 #include "schemas/mem.h"
 #include "schemas/sql.h"
 
@@ -24,12 +25,12 @@ _Static_assert(sizeof migrations / sizeof migrations[0] == ST_SQL_SQLITE_VERSION
 
 static const char *const writer_pragmas =
     "PRAGMA journal_mode=WAL;"
-    "PRAGMA synchronous=FULL;"
+    "PRAGMA synchronous=FULL;" /* store_vfs.c counts on it */
     "PRAGMA foreign_keys=ON;"
     "PRAGMA trusted_schema=OFF;"
     "PRAGMA cell_size_check=ON;"
     "PRAGMA busy_timeout=5000;"
-    "PRAGMA cache_size=-2048;"
+    "PRAGMA cache_size=-16384;"
     "PRAGMA wal_autocheckpoint=4000;"
     "PRAGMA journal_size_limit=67108864;"
     "PRAGMA secure_delete=OFF;" /* all is redacted or sealed */
@@ -205,6 +206,7 @@ static void set_up_sqlite(void)
 {
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	(void)sqlite3_initialize();
+	(void)st_store_vfs_register(); /* without it no store opens: "no such vfs" */
 }
 
 void st_store_set_up(void)
@@ -363,8 +365,8 @@ static int open_db(struct st_store *store, struct st_diag *diag)
 	if (err != ST_OK) {
 		return err;
 	}
-	int rc =
-	    sqlite3_open_v2(store->path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	int rc = sqlite3_open_v2(store->path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+				 ST_STORE_VFS);
 	if (rc != SQLITE_OK) {
 		return st_store_fail(*db, rc, diag, store->path);
 	}
@@ -408,6 +410,7 @@ void st_store_finalize(struct st_store_writer *writer)
 		(void)sqlite3_finalize(writer->sql[i]);
 	}
 	(void)sqlite3_close(writer->db);
+	st_free(writer->events);
 	st_seal_key_wipe(&writer->key);
 	st_seal_key_wipe(&writer->run_key);
 }

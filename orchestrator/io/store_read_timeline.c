@@ -14,8 +14,14 @@ enum {
 	EVENT_DATA,
 	EVENT_HASH
 };
-static const char events_sql[] = "SELECT seq, at, type, step, item, call, data, hash FROM event "
-				 "WHERE run_no = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+/* What one commit added lies together, and the first of it is in the index: from the last such
+ * place that is not after the event wanted. */
+static const char events_sql[] =
+    "SELECT x.seq, x.at, x.type, x.step, x.item, x.call, x.data, x.hash "
+    "FROM event f CROSS JOIN event x ON x.no >= f.no AND x.no < f.no + f.n "
+    "WHERE f.n > 0 AND f.run_no = ?1 AND f.seq >= coalesce((SELECT max(seq) FROM event "
+    "WHERE n > 0 AND run_no = ?1 AND seq <= ?2 + 1), 0) AND x.seq > ?2 "
+    "ORDER BY f.seq, x.no LIMIT ?3";
 
 /* One event as an object with a comma behind it. */
 static void put_event(struct st_buf *out, struct st_reading *r, const char *run)

@@ -6,10 +6,12 @@
  */
 #include <assert.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "orchestrator/io/store_sqlite.h"
 #include "redact/clean.h"
+#include "schemas/mem.h"
 #include "steps/kind.h"
 
 /* A statement that is being bound: parameters are numbered in order. */
@@ -386,7 +388,35 @@ static int put_halt(struct st_store_writer *writer, const struct st_row_halt *ro
 static int put_event(struct st_store_writer *writer, const struct st_row_event *row,
 		     struct st_diag *diag)
 {
+	(void)diag;
+	if (writer->n_events == writer->events_cap) {
+		writer->events_cap = writer->events_cap == 0 ? 1024 : 2 * writer->events_cap;
+		writer->events =
+		    st_realloc(writer->events, writer->events_cap * sizeof writer->events[0]);
+	}
+	writer->events[writer->n_events++].row = row;
+	return ST_OK;
+}
+
+/* By run, then in order. */
+static int compare_events(const void *a, const void *b)
+{
+	const struct st_row_event *left = ((const struct st_store_event *)a)->row;
+	const struct st_row_event *right = ((const struct st_store_event *)b)->row;
+	if (left->run_no != right->run_no) {
+		return left->run_no < right->run_no ? -1 : 1;
+	}
+	assert(left == right ||
+	       left->seq != right->seq); /* a place in the timeline is one event's */
+	return (left->seq > right->seq) - (left->seq < right->seq);
+}
+
+/* n: how many events of its run begin with this one; 0: it is not the first. */
+static int insert_event(struct st_store_writer *writer, const struct st_row_event *row, size_t n,
+			struct st_diag *diag)
+{
 	struct binding b = begin(writer, ST_STORE_SQL_EVENT_INSERT);
+	number(&b, (int64_t)n);
 	number(&b, row->run_no);
 	number(&b, row->seq);
 	number(&b, row->at);
@@ -397,6 +427,28 @@ static int put_event(struct st_store_writer *writer, const struct st_row_event *
 	clean(&b, row->data);
 	bytes(&b, row->hash, sizeof row->hash);
 	return run_statement(&b, diag, "an event");
+}
+
+int st_store_put_events(struct st_store_writer *writer, struct st_diag *diag)
+{
+	struct st_store_event *events = writer->events;
+	size_t n = writer->n_events;
+	int err = ST_OK;
+	writer->n_events = 0;
+	if (n > 1) {
+		qsort(events, n, sizeof events[0], compare_events);
+	}
+	for (size_t first = 0; first < n && err == ST_OK;) {
+		size_t next = first + 1;
+		while (next < n && events[next].row->run_no == events[first].row->run_no) {
+			next++;
+		}
+		err = insert_event(writer, events[first].row, next - first, diag);
+		while (++first < next && err == ST_OK) {
+			err = insert_event(writer, events[first].row, 0, diag);
+		}
+	}
+	return err;
 }
 
 static int put_external_id(struct st_store_writer *writer, const struct st_row_external_id *row,

@@ -48,7 +48,7 @@
 	X(HALT_INSERT, "INSERT INTO halt VALUES (NULL,?,?,?,?,?,?,?,?,?,?,NULL,NULL,NULL,NULL)")   \
 	X(HALT_UPDATE, "UPDATE halt SET decided_at=?2, decision=?3, by=?4, "                       \
 		       "reason=?5 WHERE id=?1")                                                    \
-	X(EVENT_INSERT, "INSERT INTO event VALUES (NULL,?,?,?,?,?,?,?,?,?)")                       \
+	X(EVENT_INSERT, "INSERT INTO event VALUES (NULL,?,?,?,?,?,?,?,?,?,?)")                     \
 	X(EXTERNAL_ID_INSERT, "INSERT INTO external_id VALUES (NULL,?,?,?,?,?,?,?,?)")             \
 	X(TRANSCRIPT_INSERT, "INSERT INTO transcript VALUES (NULL,?,?,?,?,?)")                     \
 	X(ARTIFACT_INSERT, "INSERT INTO artifact VALUES (?,?,?,?,?,?,?,?,?,?,?)")                  \
@@ -63,6 +63,11 @@ enum st_store_sql {
 	    ST_STORE_SQL_COUNT
 };
 
+/* An event that is put, borrowed until the end of its transaction. */
+struct st_store_event {
+	const struct st_row_event *row;
+};
+
 /* One connection that writes. Used by one thread at a time. */
 struct st_store_writer {
 	sqlite3 *db;
@@ -71,6 +76,9 @@ struct st_store_writer {
 	struct st_seal_key run_key; /* of run_no, derived */
 	int64_t run_no;
 	struct st_id run_id;
+	struct st_store_event *events; /* of this transaction, written at its end */
+	size_t n_events;
+	size_t events_cap;
 };
 
 /* One batch or one load, in order. */
@@ -117,8 +125,11 @@ int st_store_start(uv_loop_t *loop, struct st_store *store, struct st_diag *diag
 void st_store_release(struct st_store *store);
 int st_store_prepare(struct st_store_writer *writer, struct st_diag *diag);
 void st_store_finalize(struct st_store_writer *writer);
-/* Writes one row; the caller has begun a transaction. */
+/* Writes one row; the caller has begun a transaction. Events are kept for st_store_put_events, and
+ * must live until then. */
 int st_store_put(struct st_store_writer *writer, const struct st_row *row, struct st_diag *diag);
+/* Writes the events put since the last time, those of a run together. */
+int st_store_put_events(struct st_store_writer *writer, struct st_diag *diag);
 /* Is there a file that can be a store? */
 int st_store_find(const char *path, struct st_diag *diag);
 /* Is it ours, and of a version that we know? Gives the version, which may be an older one. */

@@ -56,6 +56,9 @@ static int write_batches(struct st_store *store, struct st_store_job *first,
 		err = put_rows(writer, &job->rows, diag);
 	}
 	if (err == ST_OK) {
+		err = st_store_put_events(writer, diag);
+	}
+	if (err == ST_OK) {
 		err = run_sql(writer, ST_STORE_SQL_COMMIT, diag);
 	}
 	if (err != ST_OK && sqlite3_get_autocommit(writer->db) == 0) {

@@ -455,6 +455,42 @@ static void a_timeline_goes_on_where_it_was_left(void **state)
 	st_buf_fini(&out);
 }
 
+/* Events of a run that one commit adds lie together; a timeline goes across commits all the same.
+ */
+static void a_timeline_is_whole_across_commits_and_runs(void **state)
+{
+	static const int64_t until[] = {1, 4, 5, 9, 12};
+	struct fixture *f = *state;
+	struct st_buf out = {0};
+	int64_t seq = 1;
+	(void)rig_add_run(f->rig, &f->rows, 1);
+	(void)rig_add_run(f->rig, &f->rows, 2);
+	for (size_t commit = 0; commit < sizeof until / sizeof until[0]; commit++) {
+		for (; seq <= until[commit]; seq++) { /* the runs take turns within a commit */
+			rig_add_event(f->rig, &f->rows, 1 + (seq & 1), seq);
+			rig_add_event(f->rig, &f->rows, 2 - (seq & 1), seq);
+		}
+		assert_int_equal(rig_write(f->rig, &f->rows), ST_OK);
+	}
+	for (int64_t after = 0; after <= 12; after++) {
+		struct st_read_timeline page = {.of = first, .after_seq = after, .limit = 3};
+		assert_int_equal(st_reader_timeline(f->reader, &page, &out, &f->diag), ST_OK);
+		const json_t *got = parse(f, &out);
+		size_t n = after > 9 ? (size_t)(12 - after) : 3;
+		assert_int_equal(json_array_size(got), n);
+		for (size_t i = 0; i < n; i++) {
+			const json_t *event = json_array_get(got, i);
+			assert_int_equal(json_integer_value(json_object_get(event, "seq")),
+					 after + 1 + (int64_t)i);
+			assert_at(event, "run", "\"" RUN_1 "\"");
+		}
+	}
+	struct lines lines = {0};
+	const struct st_read_sink sink = {.line = see_line, .arg = &lines};
+	assert_int_equal(st_reader_export(f->reader, first, &sink, &f->diag), ST_OK);
+	assert_int_equal(lines.of_table[10], 12);
+}
+
 static void tokens_are_found_by_hash_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -522,6 +558,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(lists_go_page_by_page_and_refuse_forged_cursors, set_up,
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(a_timeline_goes_on_where_it_was_left, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(a_timeline_is_whole_across_commits_and_runs, set_up,
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(tokens_are_found_by_hash_alone, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(an_answer_is_kept_word_for_word, set_up, tear_down),

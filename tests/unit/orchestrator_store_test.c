@@ -255,6 +255,35 @@ static void a_call_without_its_hold_is_refused(void **state)
 }
 
 /* Batches and loads are done in the order given. */
+/* More than SQLite's page cache and many times what is gathered before it goes to the WAL: pages
+ * are written before the commit, and read back from there within it. */
+static void a_commit_larger_than_the_cache_is_whole(void **state)
+{
+	enum { N = 40, BYTES = 1000000 };
+	struct store_rig *rig = *state;
+	struct st_rows rows = {0};
+	char *text = st_alloc(BYTES + 1);
+	(void)rig_add_run(rig, &rows, 1);
+	for (int i = 0; i < N; i++) {
+		memset(text, 'a' + i % 26, BYTES);
+		struct st_row_transcript *row = st_rows_add_transcript(&rows);
+		row->run_no = 1;
+		row->call = rig_id('c', i % 7); /* into the middle of the index, too */
+		row->attempt = i;
+		row->text = rig_clean(rig, text);
+	}
+	assert_int_equal(rig_write(rig, &rows), ST_OK);
+	st_free(text);
+	assert_true(ask(rig, "SELECT sum(length(text)) FROM transcript") == (int64_t)N * BYTES);
+	rig_close(rig);
+	assert_int_equal(rig_open(rig), ST_OK);
+	assert_true(ask(rig, "SELECT count(*) FROM pragma_integrity_check "
+			     "WHERE integrity_check = 'ok'") == 1);
+	assert_true(ask(rig, "SELECT count(*) FROM transcript WHERE "
+			     "text = replace(hex(zeroblob(500000)), '00', substr(text, 1, 1) || "
+			     "substr(text, 1, 1))") == N);
+}
+
 static void a_load_sees_what_was_queued_before_it(void **state)
 {
 	struct store_rig *rig = *state;
@@ -521,6 +550,7 @@ int main(void)
 	    WITH_STORE(live_runs_are_loaded_and_parked_ones_stay),
 	    WITH_STORE(a_batch_is_written_whole_or_not_and_then_nothing_is),
 	    WITH_STORE(a_call_without_its_hold_is_refused),
+	    WITH_STORE(a_commit_larger_than_the_cache_is_whole),
 	    WITH_STORE(a_load_sees_what_was_queued_before_it),
 	    WITH_STORE(sealed_text_stands_in_no_file),
 	    WITH_STORE(one_process_writes_at_a_time),

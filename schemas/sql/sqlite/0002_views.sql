@@ -110,5 +110,8 @@ SELECT
 		'c_' || lower(substr(hex(e.call), 1, 8) || '-' || substr(hex(e.call), 9, 4) || '-' ||
 			substr(hex(e.call), 13, 4) || '-' || substr(hex(e.call), 17, 4) || '-' ||
 			substr(hex(e.call), 21)) END AS call,
-	e.type, e.data, lower(hex(e.hash)) AS hash, e.no, e.run_no
-FROM event e JOIN v_run r ON r.run_no = e.run_no;
+	e.type, e.data, lower(hex(e.hash)) AS hash, e.no, f.run_no
+FROM event f
+JOIN event e ON e.no >= f.no AND e.no < f.no + f.n
+JOIN v_run r ON r.run_no = f.run_no
+WHERE f.n > 0;
