@@ -198,6 +198,71 @@ def test_deny_cancel_pause_and_resume_on_a_store():
         expect(place.stint("approve", run, "--halt", right, "--store", place.store), HALTED)
 
 
+def test_a_doubt_is_resolved_on_a_store():
+    with lib.Place() as place, lib.ToolServer(place) as tool:
+        port = tool.ready["port"]
+        config = place.write("config.json", {"outgoing": {"allow": [f"127.0.0.1/32:{port}"]}})
+        post = {"id": "post", "uses": "http.request",
+                "with": {"url": tool.url + "/drop-after", "method": "POST", "body": {"n": 1}}}
+        path = place.write("post.json", definition(post, budget={"dangerous_ops": 1}))
+        both = ("--store", place.store, "--config", config)
+        ask = on_store(place)
+        done = expect(place.stint("run", path, *both), HALTED)
+        if ask("show", "last")["halt"]["kind"] == "dangerous":
+            done = expect(place.stint("approve", "last", *both), HALTED)
+        halt = ask("show", "last")["halt"]
+        assert halt["kind"] == "in_doubt" and "call.in_doubt" in done.stdout, (halt, done.stdout)
+        shown = expect(place.stint("show", "last", "--store", place.store), DONE).stdout
+        assert f"stint resolve {halt['run'] if 'run' in halt else ask('show', 'last')['id']} --call " in shown
+        held = ask("holds", "last")
+        assert [hold["state"] for hold in held] == ["in_doubt"] and held[0]["released_by"]
+        assert halt["call"] in expect(place.stint("holds", "--store", place.store), DONE).stdout
+        for bad in (("--as", "happened"), ("--call", halt["call"]), ("--call", "c_1", "--as", "happened"),
+                    ("--call", halt["call"], "--as", "perhaps"),
+                    ("--call", halt["call"], "--as", "happened", "--usage", "tokens=x")):
+            expect(place.stint("resolve", "last", *bad, *both), USAGE)
+        expect(place.stint("approve", "last", *both), REFUSED)
+        expect(place.stint("resolve", "last", "--call", halt["call"], "--as", "happened",
+                           "--external-id", "pr-17", "--reason", "seen there", *both), DONE)
+        run = ask("show", "last")
+        assert run["state"] == "succeeded" and ask("holds") == []
+        assert "pr-17" in [found["id"] for found in run["steps"][0]["external_ids"]]
+        assert "pr-17" in expect(place.stint("show", "last", "--store", place.store), DONE).stdout
+        told = [line for line in tool.lines() if "/drop-after" in json.dumps(line)]
+        assert [line["event"] for line in told].count("request") == 1, told
+
+
+def test_pause_and_interrupt_and_resume_on_a_store():
+    with lib.Place() as place:
+        ask = on_store(place)
+        nap = definition({"id": "nap", "uses": "sleep", "with": {"seconds": 1}})
+        path = place.write("nap.json", nap)
+        store = ("--store", place.store)
+        process = subprocess.Popen([lib.binary(), "run", path, *store], env=place.env, text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for line in process.stdout:
+            if "step.started" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=lib.PATIENCE)
+        assert process.returncode == HALTED and "stint resume r_" in said, (process.returncode, said)
+        assert ask("show", "last")["state"] == "running"
+        told = expect(place.stint("resume", "last", *store), DONE)
+        assert "run.succeeded" in told.stdout and "run.submitted" not in told.stdout
+
+        process = subprocess.Popen([lib.binary(), "run", path, *store], env=place.env, text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for line in process.stdout:
+            if "step.started" in line:
+                break
+        process.kill()
+        process.communicate(timeout=lib.PATIENCE)
+        assert ask("pause", "last")["state"] == "halted"
+        assert ask("show", "last")["halt"]["kind"] == "paused"
+        told = expect(place.stint("resume", "last", *store), DONE)
+        assert "run.resumed" in told.stdout and "run.succeeded" in told.stdout
+
+
 def test_json_is_json_on_one_line():
     with lib.Place() as place:
         run = halted(place)
@@ -328,6 +393,19 @@ def test_a_follower_outlives_a_restart_of_the_daemon():
             assert follower.returncode == DONE
             assert [event["seq"] for event in seen] == list(range(1, len(seen) + 1))
             assert seen[-1]["type"] == "run.cancelled"
+
+
+def test_a_run_that_sleeps_wakes_in_a_daemon_that_was_killed():
+    with lib.Place() as place:
+        place.init()
+        with place.serve() as daemon:
+            nap = definition({"id": "nap", "uses": "sleep", "with": {"seconds": 1}})
+            run = daemon.client(place.token).post("/v1/runs", nap).expect(201).json["id"]
+            daemon.kill()
+        with place.serve() as daemon:
+            place.env["STINT_URL"], place.env["STINT_TOKEN"] = daemon.url, place.token
+            followed = expect(place.stint("timeline", run, "--follow"), DONE)
+            assert "run.succeeded" in followed.stdout
 
 
 def test_tokens_on_a_store():
