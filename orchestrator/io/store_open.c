@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "orchestrator/io/store_sqlite.h"
-#include "orchestrator/io/store_vfs.h"
 #include "schemas/mem.h"
 #include "schemas/sql.h"
 
@@ -25,7 +24,7 @@ _Static_assert(sizeof migrations / sizeof migrations[0] == ST_SQL_SQLITE_VERSION
 
 static const char *const writer_pragmas =
     "PRAGMA journal_mode=WAL;"
-    "PRAGMA synchronous=FULL;" /* store_vfs.c counts on it */
+    "PRAGMA synchronous=FULL;"
     "PRAGMA foreign_keys=ON;"
     "PRAGMA trusted_schema=OFF;"
     "PRAGMA cell_size_check=ON;"
@@ -206,7 +205,6 @@ static void set_up_sqlite(void)
 {
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	(void)sqlite3_initialize();
-	(void)st_store_vfs_register(); /* without it no store opens: "no such vfs" */
 }
 
 void st_store_set_up(void)
@@ -365,8 +363,8 @@ static int open_db(struct st_store *store, struct st_diag *diag)
 	if (err != ST_OK) {
 		return err;
 	}
-	int rc = sqlite3_open_v2(store->path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-				 ST_STORE_VFS);
+	int rc =
+	    sqlite3_open_v2(store->path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK) {
 		return st_store_fail(*db, rc, diag, store->path);
 	}
