@@ -295,5 +295,5 @@ void st_admit_submit(struct st_turn *turn, const struct st_event *event)
 	st_run_emit(turn, run, "run.submitted", ST_ABOUT_RUN, st_tell_submitted(turn, run));
 	st_run_move(turn, run, ST_RUN_RUNNING);
 	st_run_emit(turn, run, "run.started", ST_ABOUT_RUN, st_tell_nothing(turn));
-	st_turn_reply(turn, ST_OK, run, st_tell_run(turn, run));
+	turn->answer = run;
 }

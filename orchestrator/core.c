@@ -6,6 +6,7 @@
 
 #include "orchestrator/answer.h"
 #include "orchestrator/core_private.h"
+#include "orchestrator/tell.h"
 #include "schemas/mem.h"
 
 #define RUNS_CAP_MIN 256
@@ -298,7 +299,9 @@ void st_core_step(struct st_core *core, const struct st_event *event, struct st_
 		assert(false && "no such event");
 	}
 	settle_down(&turn);
-	st_turn_reply(&turn, ST_OK, NULL, NULL);
+	const struct st_run *run = turn.answer;
+	bool asked = run != NULL && turn.reply != NULL;
+	st_turn_reply(&turn, ST_OK, run, asked ? st_tell_run(&turn, run) : NULL);
 }
 
 static void forget(struct st_core *core, struct st_run *run)

@@ -233,7 +233,7 @@ static void decide_grant(struct st_turn *turn, struct st_run *run, const struct 
 	st_run_close_halt(turn, run, "granted", reason);
 	st_run_continue(turn, run, "granted");
 	end_asking(turn, run, &halt, halt.params_hash);
-	st_turn_reply(turn, ST_OK, run, st_tell_run(turn, run));
+	turn->answer = run;
 }
 
 static void decide_deny(struct st_turn *turn, struct st_run *run, const struct st_decide *decide)
@@ -261,7 +261,7 @@ static void decide_deny(struct st_turn *turn, struct st_run *run, const struct s
 		st_run_emit(turn, run, "run.failed", ST_ABOUT_RUN,
 			    st_tell_error(turn, run->error_code, run->error));
 	}
-	st_turn_reply(turn, ST_OK, run, st_tell_run(turn, run));
+	turn->answer = run;
 }
 
 /* The item whose call in doubt has this id. */
@@ -360,7 +360,7 @@ static void decide_resolve(struct st_turn *turn, struct st_run *run, const struc
 						 .usage = &decide->usage,
 						 .by = turn->actor->name};
 	st_call_resolve(turn, run, step, k, &resolution);
-	st_turn_reply(turn, ST_OK, run, st_tell_run(turn, run));
+	turn->answer = run;
 }
 
 void st_gate_decide(struct st_turn *turn, struct st_run *run, const struct st_event *event)
@@ -401,7 +401,7 @@ static void cancel(struct st_turn *turn, struct st_run *run, struct st_clean *re
 	st_run_stop(turn, run, ST_RUN_CANCELLED);
 	st_run_emit(turn, run, "run.cancelled", ST_ABOUT_RUN, st_tell_by(turn, reason));
 	st_clean_free(reason);
-	st_turn_reply(turn, ST_OK, run, st_tell_run(turn, run));
+	turn->answer = run;
 }
 
 static void pause_run(struct st_turn *turn, struct st_run *run, struct st_clean *reason)
@@ -419,7 +419,7 @@ static void pause_run(struct st_turn *turn, struct st_run *run, struct st_clean 
 		st_run_emit(turn, run, "run.paused", ST_ABOUT_RUN, st_tell_by(turn, reason));
 		st_clean_free(reason);
 	}
-	st_turn_reply(turn, ST_OK, run, st_tell_run(turn, run));
+	turn->answer = run;
 }
 
 static void resume(struct st_turn *turn, struct st_run *run, struct st_clean *reason)
@@ -437,7 +437,7 @@ static void resume(struct st_turn *turn, struct st_run *run, struct st_clean *re
 		st_run_emit(turn, run, "run.resumed", ST_ABOUT_RUN, st_tell_by(turn, reason));
 		st_clean_free(reason);
 	}
-	st_turn_reply(turn, ST_OK, run, st_tell_run(turn, run));
+	turn->answer = run;
 }
 
 void st_gate_control(struct st_turn *turn, struct st_run *run, const struct st_event *event)
@@ -531,5 +531,5 @@ void st_gate_limits(struct st_turn *turn, struct st_run *run, const struct st_ev
 		    st_tell_limits(turn, &event->limits.run, reason));
 	st_clean_free(reason);
 	st_core_touch(turn->core, run);
-	st_turn_reply(turn, ST_OK, run, st_tell_run(turn, run));
+	turn->answer = run;
 }

@@ -124,6 +124,7 @@ struct st_turn {
 	void *reply;
 	enum st_event_type type;
 	const struct st_idempotency *idempotency; /* or NULL */
+	const struct st_run *answer; /* done: say how this run stands when the step is over */
 };
 
 /* The only movers. Each checks the machine's table, marks the row dirty, keeps the clock. */

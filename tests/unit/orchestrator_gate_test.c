@@ -177,6 +177,21 @@ static void a_decision_shown_for_one_halt_is_not_one_for_the_next(void **state)
 	world_fini(&w);
 }
 
+static void an_answer_says_how_the_run_stands_when_it_is_durable(void **state)
+{
+	(void)state;
+	struct world w;
+	world_init(&w);
+	world_submit(&w, DEF("\"tool_steps\":0", NOOP("a", "") "," NOOP("b", "")));
+	assert_non_null(strstr(w.reply_text, "\"state\":\"halted\""));
+	assert_non_null(strstr(w.reply_text, "\"halt\":"));
+	world_decide(&w, "bob", GRANT); /* one tool step: enough for a, not for b */
+	assert_int_equal(w.reply, ST_OK);
+	assert_int_equal(w.n_left, 1);
+	assert_non_null(strstr(w.reply_text, "\"state\":\"halted\""));
+	world_fini(&w);
+}
+
 static void who_may_not_see_or_decide_changes_nothing(void **state)
 {
 	(void)state;
@@ -210,6 +225,7 @@ int main(void)
 	    cmocka_unit_test(a_resolution_that_cannot_be_kept_changes_nothing),
 	    cmocka_unit_test(an_approval_is_for_one_call_of_one_item_and_outlives_a_budget_halt),
 	    cmocka_unit_test(a_decision_shown_for_one_halt_is_not_one_for_the_next),
+	    cmocka_unit_test(an_answer_says_how_the_run_stands_when_it_is_durable),
 	    cmocka_unit_test(who_may_not_see_or_decide_changes_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
