@@ -155,11 +155,12 @@ static void write_states(void)
 {
 	FILE *page = open_page("states", "States", "schemas/state.h");
 	char *header = read_all("schemas/state.h");
-	(void)fputs("Four machines. Each is one table; every change of state goes through one "
-		    "function that asserts what the table allows, so a transition that is not "
-		    "here cannot happen. [budgets.md](budgets.md) and "
-		    "[architecture.md](architecture.md) say why they move.\n\n",
-		    page);
+	(void)fputs(
+	    "Four machines. Each is one table, and whatever moves a run, a step, an item or a "
+	    "hold asserts that the table allows it: a transition that is not here stops "
+	    "the program. Why they move: [architecture.md](architecture.md) and "
+	    "[budgets.md](budgets.md).\n\n",
+	    page);
 	static const struct {
 		const struct st_machine *machine;
 		const char *title;
