@@ -38,7 +38,7 @@ static void damaged(struct loading *loading, const char *what)
 	loading->spoiled = loading->spoiled || run == NULL;
 	loading->run = NULL;
 	(void)st_fail(loading->diag, ST_ERR_CORRUPT,
-		      "%s: %s does not fit the rest; restore a copy, or run stint audit", id, what);
+		      "%s: %s does not fit the rest; restore a backup", id, what);
 }
 
 /* It was accepted once, so that a definition that cannot be read is damage. */

@@ -272,7 +272,7 @@ static int parse_allowed(struct st_guard *guard, const char *const *allow, struc
 {
 	for (size_t i = 0; i < guard->n_allowed; i++) {
 		char pointer[48];
-		(void)snprintf(pointer, sizeof pointer, "/outgoing_allow/%zu", i);
+		(void)snprintf(pointer, sizeof pointer, "/outgoing/allow/%zu", i);
 		if (!parse_range(allow[i], &guard->allowed[i])) {
 			return st_fail_at(diag, ST_ERR_INVALID, pointer,
 					  "\"%.100s\" is no address range: write it like "

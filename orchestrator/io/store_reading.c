@@ -86,7 +86,8 @@ int st_reading_end(struct st_reading *r, struct st_diag *diag)
 	int err = ST_OK;
 	if (r->damaged) {
 		err = st_fail(diag, ST_ERR_CORRUPT,
-			      "the store holds a value that stint did not write; run stint audit");
+			      "the store holds a value that stint did not write, or the seal key "
+			      "is another store's; restore a backup with its key");
 	} else if (r->rc != SQLITE_OK && r->rc != SQLITE_ROW && r->rc != SQLITE_DONE) {
 		err = st_store_fail(r->reader->db, r->rc, diag, "reading the store");
 	} else if (is_too_large(r->reader)) {

@@ -467,7 +467,8 @@ enum st_transport st_http_hop_end(const struct st_http_hop *hop, CURLcode code, 
 	} else if (hop->tries == 0 && hop->refusal[0] != '\0') {
 		transport = ST_TRANSPORT_NOT_SENT;
 		(void)snprintf(error, 256,
-			       "nothing was sent: %s, which is out of bounds; see outgoing_allow",
+			       "nothing was sent: %s, which is out of bounds; see outgoing.allow "
+			       "in the config",
 			       hop->refusal);
 	} else if (hop->tries == 0) {
 		transport = ST_TRANSPORT_NOT_SENT;

@@ -5,10 +5,12 @@
  *   w2 [RUNS]          runs of one step, one after the other: submit to step start
  *   w5 [RUNS]          runs parked for an approval: memory each
  *   w6 [RUNS]          kill -9 in the middle (a child process), then the time to finish
- * Each prints JSON beside a raw probe: the time of one fdatasync on the same file system.
+ * Each prints JSON beside a raw probe: the time of one fdatasync on the same file system; w1 also
+ * beside what SQLite alone does with the same bytes.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +111,54 @@ static double probe_ms(const char *dir)
 	(void)unlink(path);
 	qsort(took, N, sizeof took[0], by_value);
 	return took[N / 2];
+}
+
+/*
+ * The raw rate: the rows of one no-op step as plain inserts of the same bytes into one table, by
+ * SQLite alone, 256 steps a commit, WAL and synchronous=FULL. Steps per second.
+ */
+static double raw_steps_per_s(const char *dir)
+{
+	enum { STEPS = 10240, STEPS_A_COMMIT = 256, ROWS_A_STEP = 13, ROW_BYTES = 73 };
+	char path[300];
+	char row[ROW_BYTES];
+	sqlite3 *db = NULL;
+	sqlite3_stmt *insert = NULL;
+	memset(row, 'x', sizeof row);
+	(void)snprintf(path, sizeof path, "%s/raw.db", dir);
+	int rc = sqlite3_open(path, &db);
+	if (rc == SQLITE_OK) {
+		rc = sqlite3_exec(db,
+				  "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+				  "CREATE TABLE t (no INTEGER PRIMARY KEY, a INTEGER, b BLOB)",
+				  NULL, NULL, NULL);
+	}
+	if (rc == SQLITE_OK) {
+		rc = sqlite3_prepare_v2(db, "INSERT INTO t VALUES (NULL,?,?)", -1, &insert, NULL);
+	}
+	double t = now_s();
+	for (int i = 0; i < STEPS && rc == SQLITE_OK; i++) {
+		if (i % STEPS_A_COMMIT == 0) {
+			rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+		}
+		for (int k = 0; k < ROWS_A_STEP; k++) {
+			(void)sqlite3_bind_int(insert, 1, i);
+			(void)sqlite3_bind_blob(insert, 2, row, ROW_BYTES, SQLITE_STATIC);
+			(void)sqlite3_step(insert);
+			rc = rc == SQLITE_OK ? sqlite3_reset(insert) : rc;
+		}
+		if ((i + 1) % STEPS_A_COMMIT == 0) {
+			rc = rc == SQLITE_OK ? sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) : rc;
+		}
+	}
+	double took = now_s() - t;
+	if (rc != SQLITE_OK) {
+		(void)fprintf(stderr, "raw: %s\n", sqlite3_errmsg(db));
+		exit(1);
+	}
+	(void)sqlite3_finalize(insert);
+	(void)sqlite3_close(db);
+	return STEPS / took;
 }
 
 static char *make_definition(int n_steps, const char *kind)
@@ -216,11 +266,14 @@ static void w1(struct bench *bench, const char *dir)
 	(void)uv_run(&bench->loop, UV_RUN_DEFAULT);
 	double steps = (double)bench->n_runs * bench->n_steps;
 	double took = now_s() - t;
+	double cpu = cpu_s() - c;
+	double raw = raw_steps_per_s(dir);
 	(void)printf("{\"workload\":\"w1\",\"runs\":%d,\"steps\":%d,\"steps_per_s\":%.0f,"
 		     "\"cpu_s_per_1000_steps\":%.4f,\"submit_s\":%.3f,\"total_s\":%.3f,"
-		     "\"fdatasync_ms\":%.3f,\"peak_rss_kib\":%ld}\n",
-		     bench->n_runs, bench->n_steps, steps / took, (cpu_s() - c) / steps * 1000,
-		     submitted - t, took, sync_ms, rss_kib());
+		     "\"fdatasync_ms\":%.3f,\"raw_steps_per_s\":%.0f,\"of_raw\":%.2f,"
+		     "\"rss_kib\":%ld}\n",
+		     bench->n_runs, bench->n_steps, steps / took, cpu / steps * 1000, submitted - t,
+		     took, sync_ms, raw, steps / took / raw, rss_kib());
 }
 
 static void w2_next(struct bench *bench)

@@ -24,7 +24,7 @@
 static const char *root;
 static const char *folder;
 
-static void die(const char *format, ...)
+__attribute__((format(printf, 1, 2), noreturn)) static void die(const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);

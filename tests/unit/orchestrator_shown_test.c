@@ -226,13 +226,15 @@ static void reports_take_any_document(void **state)
 	    "{}",
 	    "[1,null,{},[[]],\"x\"]",
 	    "{\"runs\":[{\"id\":7,\"name\":null,\"halt\":[]}],\"next_cursor\":{}}",
-	    "{\"id\":\"\\u001b[31m\",\"halt\":{\"kind\":\"budget\",\"verdict\":{\"refused\":[{}]}},"
-	    "\"steps\":[{\"external_ids\":[{\"url\":\"\\u001b]8;;x\"}]}],"
-	    "\"envelope\":{\"\\u001b\":{\"limit\":9223372036854775807,\"granted\":"
-	    "9223372036854775807,"
-	    "\"settled\":-5,\"held\":9223372036854775807}}}",
-	    "[{\"command\":[1,\"\\u001bc\"],\"transcript\":[{\"command\":[1,\"\\u001bc\"],"
-	    "\"stdout\":\"\\u001b[2J\"}],\"amounts\":[{\"scope\":\"run\",\"meter\":\"\\u001b\"}]}]",
+	    ("{\"id\":\"\\u001b[31m\",\"halt\":{\"kind\":\"budget\",\"verdict\":{\"refused\":[{}]}}"
+	     ","
+	     "\"steps\":[{\"external_ids\":[{\"url\":\"\\u001b]8;;x\"}]}],"
+	     "\"envelope\":{\"\\u001b\":{\"limit\":9223372036854775807,\"granted\":"
+	     "9223372036854775807,"
+	     "\"settled\":-5,\"held\":9223372036854775807}}}"),
+	    ("[{\"command\":[1,\"\\u001bc\"],\"transcript\":[{\"command\":[1,\"\\u001bc\"],"
+	     "\"stdout\":\"\\u001b[2J\"}],\"amounts\":[{\"scope\":\"run\",\"meter\":\"\\u001b\"}]}"
+	     "]"),
 	};
 	(void)state;
 	for (size_t d = 0; d < sizeof docs / sizeof docs[0]; d++) {

@@ -163,7 +163,7 @@ static void a_bad_allow_entry_is_named(void **state)
 		if (st_guard_new(allow, 2, &guard, &diag) != ST_ERR_INVALID) {
 			fail_msg("\"%s\" was taken", bad[i]);
 		}
-		assert_string_equal(diag.pointer, "/outgoing_allow/1");
+		assert_string_equal(diag.pointer, "/outgoing/allow/1");
 		assert_null(guard);
 	}
 }

@@ -141,7 +141,7 @@ static void a_refusal_says_what_and_how_to_allow_it(void **state)
 	rig_open(&rig, NULL);
 	struct st_http_response response = send_guarded(&rig, "http://10.1.2.3/", 0);
 	assert_non_null(strstr(response.error, "10.1.2.3 is a private address"));
-	assert_non_null(strstr(response.error, "outgoing_allow"));
+	assert_non_null(strstr(response.error, "outgoing.allow"));
 	st_http_response_fini(&response);
 	rig_close(&rig);
 }
