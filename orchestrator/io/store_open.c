@@ -423,6 +423,47 @@ void st_store_release(struct st_store *store)
 	st_free(store);
 }
 
+#define KEY_MARK_BYTES crypto_generichash_BYTES
+
+/* Says which key it is without telling anything of it. */
+static void key_mark(const struct st_seal_key *key, char out[2 * KEY_MARK_BYTES + 1])
+{
+	static const char said[] = "stint: the seal key of this store";
+	uint8_t mark[KEY_MARK_BYTES];
+	(void)crypto_generichash(mark, sizeof mark, (const uint8_t *)said, sizeof said - 1,
+				 key->bytes, sizeof key->bytes);
+	(void)sodium_bin2hex(out, 2 * KEY_MARK_BYTES + 1, mark, sizeof mark);
+}
+
+/* The first opening marks the store with its key; with another key nothing sealed would open. */
+static int check_key(const struct st_store *store, struct st_diag *diag)
+{
+	sqlite3 *db = store->writer.db;
+	char mark[2 * KEY_MARK_BYTES + 1];
+	sqlite3_stmt *stmt = NULL;
+	bool same = false;
+	key_mark(&store->writer.key, mark);
+	int rc = sqlite3_prepare_v2(db,
+				    "INSERT INTO meta VALUES ('seal_key', ?1) ON CONFLICT (name) "
+				    "DO UPDATE SET value = value RETURNING value = ?1",
+				    -1, &stmt, NULL);
+	if (rc == SQLITE_OK) {
+		(void)sqlite3_bind_text(stmt, 1, mark, -1, SQLITE_STATIC);
+		rc = sqlite3_step(stmt);
+		same = rc == SQLITE_ROW && sqlite3_column_int(stmt, 0) == 1;
+		rc = rc == SQLITE_ROW ? sqlite3_step(stmt) : rc;
+	}
+	(void)sqlite3_finalize(stmt);
+	if (rc != SQLITE_DONE) {
+		return st_store_fail(db, rc, diag, "the mark of the seal key");
+	}
+	return same ? ST_OK
+		    : st_fail(diag, ST_ERR_FORBIDDEN,
+			      "the seal key is not the one that %s was made with; give that "
+			      "one: %s.key or $STINT_SEAL_KEY_FILE",
+			      store->path, store->path);
+}
+
 int st_store_open(uv_loop_t *loop, const char *uri, struct st_store **out, struct st_diag *diag)
 {
 	const char *path = st_store_path(uri, diag);
@@ -436,6 +477,9 @@ int st_store_open(uv_loop_t *loop, const char *uri, struct st_store **out, struc
 	int err = open_db(store, diag);
 	if (err == ST_OK) {
 		err = st_store_read_key(path, &store->writer.key, diag);
+	}
+	if (err == ST_OK) {
+		err = check_key(store, diag);
 	}
 	if (err == ST_OK) {
 		err = st_store_prepare(&store->writer, diag);

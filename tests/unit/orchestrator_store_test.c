@@ -476,6 +476,21 @@ static void the_key_must_be_there_and_ours_alone(void **state)
 	assert_true(rig_open(rig) < 0);
 }
 
+static void another_stores_key_is_refused_at_the_start(void **state)
+{
+	struct store_rig *rig = *state;
+	char key[400];
+	char bytes[32];
+	rig_close(rig);
+	memset(bytes, 'k', sizeof bytes);
+	(void)snprintf(key, sizeof key, "%s.key", rig->path);
+	int fd = open(key, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(write(fd, bytes, sizeof bytes), (int)sizeof bytes);
+	(void)close(fd);
+	assert_int_equal(rig_open(rig), ST_ERR_FORBIDDEN);
+	assert_non_null(strstr(rig->diag.text, "STINT_SEAL_KEY_FILE"));
+}
+
 static void what_is_there_is_not_made_anew(void **state)
 {
 	struct store_rig *rig = *state;
@@ -559,6 +574,7 @@ int main(void)
 	    WITH_STORE(a_truncated_store_is_damaged),
 	    WITH_STORE(a_value_that_we_did_not_write_is_damage),
 	    WITH_STORE(the_key_must_be_there_and_ours_alone),
+	    WITH_STORE(another_stores_key_is_refused_at_the_start),
 	    WITH_STORE(what_is_there_is_not_made_anew),
 	    cmocka_unit_test(a_store_that_cannot_write_refuses_everything_afterwards),
 	};
