@@ -5,8 +5,8 @@
  *
  *   an event comes in ──▶ core step ──▶ rows and effects gather in `open`
  *   the loop has no more events ready, or `open` is large, and the writer is
- * free: core flush ──▶ `open` becomes `sealed`, its rows go to the writer
- *   written and synced ──▶ only now the effects of `sealed` leave: calls,
+ * free: core flush ──▶ `open` becomes a batch, its rows go to the writer
+ *   written and synced ──▶ only now the effects of the batch leave: calls,
  * aborts, replies
  *
  * While the writer syncs one batch the loop fills the next: that is the group
@@ -28,6 +28,8 @@
  * enough to share a sync, small enough that loop and writer work at the same
  * time. */
 #define BATCH_ROWS 4096
+/* Batches that wait for the writer at most; what comes on top gathers in `open`. */
+#define WRITING_MAX 16
 
 bool st_batch_is_empty(const struct st_batch *batch)
 {
@@ -43,7 +45,7 @@ static void on_idle(uv_idle_t *idle)
  */
 static void wake(struct st_engine *engine)
 {
-	if (!engine->writing && !engine->failed && !st_batch_is_empty(&engine->open)) {
+	if (engine->n_writing == 0 && !engine->failed && !st_batch_is_empty(&engine->open)) {
 		(void)uv_idle_start(&engine->idle, on_idle);
 	}
 }
@@ -68,7 +70,8 @@ void st_engine_step(struct st_engine *engine, struct st_event *event)
 	fresh_words(engine, event->random);
 	engine->counts.events++;
 	st_core_step(engine->core, event, &engine->open.update);
-	if (engine->open.update.rows.n >= BATCH_ROWS && !engine->writing && !engine->loading) {
+	if (engine->open.update.rows.n >= BATCH_ROWS && engine->n_writing < WRITING_MAX &&
+	    !engine->loading) {
 		st_engine_seal(engine);
 	}
 	wake(engine);
@@ -131,7 +134,6 @@ static void fail(struct st_engine *engine, const struct st_diag *diag)
 	engine->failed = true;
 	st_log(ST_LOG_ERROR, "store.failed", "%s; no call is made any more, stopping",
 	       diag != NULL ? diag->text : "a write failed");
-	drop_batch(&engine->sealed);
 	drop_batch(&engine->open);
 	if (engine->on_failure != NULL) {
 		engine->on_failure(engine->on_failure_arg);
@@ -140,24 +142,26 @@ static void fail(struct st_engine *engine, const struct st_diag *diag)
 
 static void on_written(void *arg, int err, const struct st_diag *diag)
 {
-	struct st_engine *engine = arg;
-	struct st_batch batch = engine->sealed;
-	engine->writing = false;
+	struct st_batch *batch = arg;
+	struct st_engine *engine = batch->engine;
+	engine->n_writing--;
 	if (err != ST_OK) {
-		fail(engine, diag);
+		drop_batch(batch);
+		st_free(batch);
+		if (!engine->failed) {
+			fail(engine, diag);
+		}
 		return;
 	}
-	engine->sealed = (struct st_batch){0};
 	engine->counts.batches++;
-	for (size_t i = 0; i < batch.update.n_effects; i++) {
-		let_out(engine, &batch.update.effects[i]);
+	for (size_t i = 0; i < batch->update.n_effects; i++) {
+		let_out(engine, &batch->update.effects[i]);
 	}
-	tell_watchers(engine, &batch);
-	st_free(batch.update.effects);
-	st_free(batch.grown);
-	if (!engine->writing && !st_batch_is_empty(&engine->open)) {
-		wake(engine);
-	}
+	tell_watchers(engine, batch);
+	st_free(batch->update.effects);
+	st_free(batch->grown);
+	st_free(batch);
+	wake(engine);
 }
 
 /* Also when nobody watches yet: who comes before this batch is written reads the store without it,
@@ -178,24 +182,25 @@ static void arm_timer(struct st_engine *engine);
 
 void st_engine_seal(struct st_engine *engine)
 {
-	assert(!engine->writing);
 	(void)uv_idle_stop(&engine->idle);
 	st_core_flush(engine->core, &engine->open.update);
 	arm_timer(engine);
 	if (st_batch_is_empty(&engine->open)) {
 		return;
 	}
-	engine->sealed = engine->open;
+	struct st_batch *batch = st_alloc(sizeof *batch);
+	*batch = engine->open;
+	batch->engine = engine;
 	engine->open = (struct st_batch){0};
-	note_grown(&engine->sealed);
-	engine->writing = true;
-	st_store_write(engine->store, &engine->sealed.update.rows, on_written, engine);
+	note_grown(batch);
+	engine->n_writing++;
+	st_store_write(engine->store, &batch->update.rows, on_written, batch);
 }
 
 void st_engine_on_check(uv_check_t *check)
 {
 	struct st_engine *engine = check->data;
-	if (!engine->writing && !engine->failed && !st_batch_is_empty(&engine->open)) {
+	if (engine->n_writing == 0 && !engine->failed && !st_batch_is_empty(&engine->open)) {
 		st_engine_seal(engine);
 	}
 }
@@ -315,7 +320,7 @@ static void load_first(struct st_engine *engine, const struct st_event *event,
 	*load->last = pending;
 	load->last = &pending->next;
 	if (fresh) {
-		if (!st_batch_is_empty(&engine->open) && !engine->writing) {
+		if (!st_batch_is_empty(&engine->open) && engine->n_writing == 0) {
 			st_engine_seal(engine); /* what was just parked must be readable */
 		}
 		st_store_load_run(engine->store, event->run, on_loaded, load);

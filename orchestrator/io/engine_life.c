@@ -103,7 +103,7 @@ static int load_live(struct st_engine *engine, struct st_diag *diag)
 		drop_recovered(engine);
 		return st_fail(diag, damage.code, "%s", damage.text);
 	}
-	if (!engine->writing) {
+	if (engine->n_writing == 0) {
 		st_engine_seal(engine); /* there may be nothing to write, but a time to wake */
 	}
 	return ST_OK;
@@ -194,7 +194,8 @@ static void on_driver_closed(void *arg)
 static bool at_rest(const struct st_engine *engine)
 {
 	return engine->failed ||
-	       (!engine->writing && st_batch_is_empty(&engine->open) && engine->loads == NULL &&
+	       (engine->n_writing == 0 && st_batch_is_empty(&engine->open) &&
+		engine->loads == NULL &&
 		(engine->core == NULL || st_core_calls_in_flight(engine->core) == 0));
 }
 
@@ -205,7 +206,7 @@ static void on_grace(uv_timer_t *timer)
 	struct st_engine *engine = timer->data;
 	engine->grace_ms -= GRACE_TICK_MS;
 	engine->leaving = engine->leaving || engine->grace_ms <= 0;
-	bool over = engine->leaving && !engine->writing && engine->loads == NULL &&
+	bool over = engine->leaving && engine->n_writing == 0 && engine->loads == NULL &&
 		    st_batch_is_empty(&engine->open);
 	if (!at_rest(engine) && !over) {
 		return;

@@ -17,6 +17,7 @@ struct st_grown {
 };
 
 struct st_batch {
+	struct st_engine *engine;
 	struct st_update update;
 	struct st_grown *grown; /* timelines that watchers hear of */
 	size_t n_grown;
@@ -49,8 +50,7 @@ struct st_engine {
 	struct st_core *core;
 	char *work_dir;
 	struct st_batch open;
-	struct st_batch sealed;
-	bool writing;
+	int n_writing; /* batches that the store has and has not written */
 	bool failed;
 	bool leaving; /* nothing is taken from outside any more */
 	bool loading; /* a run was loaded and the events that wait for it are coming in */

@@ -11,6 +11,10 @@
 #include "orchestrator/rows_fini.h"
 #include "schemas/mem.h"
 
+/* Batches join one transaction until it has so many rows: enough to share a sync, few enough that
+ * the loop goes on with the first while the next are written. */
+#define JOINED_ROWS 4096
+
 static void push(struct st_store_queue *queue, struct st_store_job *job)
 {
 	job->next = NULL;
@@ -82,8 +86,8 @@ static struct st_store_job *do_batches(struct st_store *store, struct st_store_j
 {
 	struct st_store_job *end = first;
 	struct st_diag diag = {0};
-	while (end != NULL && !end->is_load) {
-		end = end->next;
+	for (size_t n = 0; end != NULL && !end->is_load && n < JOINED_ROWS; end = end->next) {
+		n += end->rows.n;
 	}
 	int err = store->failed ? ST_ERR_UNAVAILABLE : write_batches(store, first, end, &diag);
 	if (err != ST_OK && !store->failed) {
@@ -124,8 +128,8 @@ static void *work(void *arg)
 		}
 		while (job != NULL) {
 			job = job->is_load ? do_load(store, job) : do_batches(store, job);
+			(void)uv_async_send(&store->async);
 		}
-		(void)uv_async_send(&store->async);
 	}
 }
 
