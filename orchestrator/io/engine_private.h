@@ -73,7 +73,7 @@ struct st_engine {
 
 /* Brings an event to the core; fills in time and random words. */
 void st_engine_step(struct st_engine *engine, struct st_event *event);
-/* Hands what has gathered to the writer, which must be free, and sets the timer anew. */
+/* Hands what has gathered to the writer, behind what it has already, and sets the timer anew. */
 void st_engine_seal(struct st_engine *engine);
 /* Nothing gathered and nothing promised. */
 bool st_batch_is_empty(const struct st_batch *batch);
