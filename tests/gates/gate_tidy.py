@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does clang-tidy find anything in the product's files?
 
-A file whose preprocessed text and checks have not changed since it was clean is not read again.
+A file whose preprocessed text and checks have not changed since it was clean is not read again,
+whichever checkout or build directory it was clean in.
 Usage: gate_tidy.py ROOT BUILD
 """
 import hashlib
@@ -27,26 +28,33 @@ def compiled(root, build):
     return found
 
 
-def fingerprint(command, config):
-    """Of everything the answer depends on."""
+def fingerprint(root, command, config):
+    """Of everything the answer depends on; where the checkout lies is not part of it."""
     start = next(i for i, word in enumerate(command) if word.startswith("-"))
     words = command[start:]
     out = words.index("-o")
-    preprocess = ["clang", "-E", "-C", "-Wno-unknown-warning-option", *words[:out], *words[out + 2:]]
+    preprocess = ["clang", "-E", "-C", "-P", "-Wno-unknown-warning-option",
+                  f"-fmacro-prefix-map={root}=.", *words[:out], *words[out + 2:]]
     done = subprocess.run(preprocess, capture_output=True, check=True)
     return hashlib.sha256(config + done.stdout).hexdigest()
 
 
-def check(tidy, build, path, command, config):
-    stamps = os.path.join(build, "tidy")
-    stamp = os.path.join(stamps, fingerprint(command, config))
+def stamps():
+    """Where the marks of clean texts are kept."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(home, "stint", "tidy")
+
+
+def check(tidy, root, build, path, command, config):
+    stamp = os.path.join(stamps(), fingerprint(root, command, config))
     if os.path.exists(stamp):
         return []
     done = subprocess.run([tidy, "--quiet", "-p", build, "--warnings-as-errors=*",
-                           "--extra-arg=-Wno-unknown-warning-option", path],
+                           "--extra-arg=-Wno-unknown-warning-option",
+                           os.path.join(root, path)],
                           cwd=build, capture_output=True, text=True, check=False)
     if done.returncode == 0:
-        os.makedirs(stamps, exist_ok=True)
+        os.makedirs(stamps(), exist_ok=True)
         with open(stamp, "w", encoding="utf-8"):
             return []
     return [f"{path}: clang-tidy says\n{done.stdout}{done.stderr if not done.stdout else ''}"]
@@ -60,8 +68,7 @@ def main(root, build):
     commands = compiled(root, build)
     found = []
     with ThreadPoolExecutor(max_workers=2) as pool:
-        jobs = [pool.submit(check, tidy, build, os.path.join(root, path), commands[path],
-                            config + version.stdout)
+        jobs = [pool.submit(check, tidy, root, build, path, commands[path], config + version.stdout)
                 for path in sorted(commands)]
         for job in jobs:
             found += job.result()
