@@ -5,12 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "orchestrator/core_private.h"
-#include "orchestrator/tell.h"
 #include "redact/redact.h"
 #include "schemas/buf.h"
 #include "schemas/json.h"
 #include "schemas/mem.h"
+#include "steps/kind.h"
 #include "steps/template.h"
 
 /* What a reference is judged by. */
@@ -190,110 +189,4 @@ int st_admit_check(const struct st_def *def, const struct st_config *config, str
 		}
 	}
 	return ST_OK;
-}
-
-/* The envelope is written when the run starts: every limit is an account of its own. */
-static void open_accounts(struct st_run *run)
-{
-	const struct st_def *def = run->def;
-	char id[ST_ID_TEXT_MAX];
-	run->accounts.scope = ST_SCOPE_RUN;
-	(void)st_id_format(run->id, ST_ID_RUN, id);
-	(void)snprintf(run->accounts.id, sizeof run->accounts.id, "%s", id);
-	for (int m = 0; m < ST_METER_COUNT; m++) {
-		(void)st_accounts_open(&run->accounts, (enum st_meter)m, def->envelope.run.of[m]);
-	}
-	for (size_t i = 0; i < def->n_steps; i++) {
-		struct st_accounts *accounts = &run->steps[i].accounts;
-		accounts->scope = ST_SCOPE_STEP;
-		memcpy(accounts->id, def->steps[i].id, sizeof accounts->id);
-		for (int m = 0; m < ST_METER_COUNT; m++) {
-			if (def->steps[i].limits.of[m] != ST_UNLIMITED) {
-				(void)st_accounts_open(accounts, (enum st_meter)m,
-						       def->steps[i].limits.of[m]);
-			}
-		}
-	}
-}
-
-struct st_run *st_run_new(struct st_core *core, struct st_def *def)
-{
-	struct st_run *run = st_alloc(sizeof *run);
-	run->def = def;
-	run->halt.step = -1;
-	run->started_at = ST_TIME_NONE;
-	run->ended_at = ST_TIME_NONE;
-	run->active_at = ST_TIME_NONE;
-	run->due = ST_TIME_NONE;
-	run->heap_index = SIZE_MAX;
-	run->steps = st_alloc_array(def->n_steps, sizeof *run->steps);
-	for (size_t i = 0; i < def->n_steps; i++) {
-		run->steps[i].kind = st_kind_find(def->steps[i].uses);
-		run->steps[i].started_at = ST_TIME_NONE;
-		run->steps[i].ended_at = ST_TIME_NONE;
-	}
-	for (int scope = ST_SCOPE_WORKFLOW; scope < ST_SCOPE_COUNT; scope++) {
-		run->wide[scope] = st_core_wide(core, (enum st_scope)scope, def->scope_id[scope]);
-	}
-	return run;
-}
-
-/* What is stored says every limit and param by itself: a later change of the defaults does not
- * reach a run that has started. */
-static void fix_definition(struct st_def *def)
-{
-	(void)json_object_set_new(def->doc, "budget", st_envelope_encode(&def->envelope));
-	if (def->params != NULL) {
-		(void)json_object_set(def->doc, "params", def->params);
-	}
-}
-
-static void add_run_row(struct st_turn *turn, const struct st_run *run)
-{
-	const struct st_def *def = run->def;
-	struct st_row_run *row = st_rows_add_run(&turn->update->rows);
-	row->insert = true;
-	row->no = run->no;
-	row->id = run->id;
-	row->def = st_json_compact(def->doc);
-	row->shown = st_redact_json(turn->core->options.redactor, def->doc);
-	memcpy(row->name, def->name, sizeof row->name);
-	row->kind = def->kind;
-	memcpy(row->scope_id, def->scope_id, sizeof row->scope_id);
-	memcpy(row->submitted_by, run->submitted_by, sizeof row->submitted_by);
-	row->created_at = run->created_at;
-	row->state = run->state;
-	row->started_at = ST_TIME_NONE;
-	row->ended_at = ST_TIME_NONE;
-	row->active_at = ST_TIME_NONE;
-}
-
-void st_admit_submit(struct st_turn *turn, const struct st_event *event)
-{
-	struct st_core *core = turn->core;
-	if (turn->actor->role < ST_ROLE_SUBMITTER) {
-		st_def_free(event->submit.def);
-		st_turn_reply(turn, ST_ERR_FORBIDDEN, NULL,
-			      st_tell_text(turn, "submitting takes the role submitter"));
-		return;
-	}
-	if (core->draining) {
-		st_def_free(event->submit.def);
-		st_turn_reply(turn, ST_ERR_UNAVAILABLE, NULL,
-			      st_tell_text(turn, "the server is stopping"));
-		return;
-	}
-	fix_definition(event->submit.def);
-	struct st_run *run = st_run_new(core, event->submit.def);
-	run->no = core->numbers.run++;
-	run->id = st_id_next(&turn->ids);
-	run->created_at = turn->now;
-	memcpy(run->submitted_by, turn->actor->name, sizeof run->submitted_by);
-	open_accounts(run);
-	st_core_insert(core, run);
-	add_run_row(turn, run);
-	st_run_emit(turn, run, "run.submitted", ST_ABOUT_RUN, st_tell_submitted(turn, run));
-	st_run_move(turn, run, ST_RUN_RUNNING);
-	st_run_emit(turn, run, "run.started", ST_ABOUT_RUN, st_tell_nothing(turn));
-	turn->answer = run;
 }

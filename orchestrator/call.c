@@ -5,24 +5,30 @@
  * st_call_try evaluates the step's parameters, asks the kind for the worst case, asks the ledger
  * for all of it on all scopes, and only with a grant in hand adds the rows of the hold and the
  * intent and the effect that makes the call. The shell lets the effect out when the rows are
- * durable. What came of it enters as CALL_ENDED; the hold then has exactly one end, here in
- * end_flight().
+ * durable. What came of it enters as CALL_ENDED; the hold then has exactly one end, end_flight()
+ * in call_end.c.
  *
- *   no allowance                  the run halts, nothing was called; after a grant: st_call_try
- * again dangerous, not yet approved   the same, bound to the hash of the parameters answered
- * settled with what was used; the item succeeded, failed, or sleeps and is tried again with a new
- * hold provably not made             voided unknown, idempotent kind      the same attempt is sent
- * again under the same hold and key unknown, repeatable kind      settled whole (it may have been
- * billed); a new attempt follows unknown, unrepeatable kind    in doubt: the hold stays, the run
- * halts until it is resolved
+ * - No allowance: the run halts, nothing was called; after a grant st_call_try again.
+ * - Dangerous and not yet approved: the same, bound to the hash of the parameters.
+ * - Answered: settled with what was used; the item succeeded, failed, or sleeps and is tried again
+ *   with a new hold.
+ * - Provably not made: voided.
+ * - Unknown, idempotent kind: the same attempt is sent again under the same hold and key.
+ * - Unknown, repeatable kind: settled whole (it may have been billed); a new attempt follows.
+ * - Unknown, any other kind: in doubt. The hold stays, the run halts until it is resolved.
  */
+#include "orchestrator/call.h"
+
 #include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "orchestrator/core_private.h"
+#include "orchestrator/call_end.h"
 #include "orchestrator/gate.h"
+#include "orchestrator/queue.h"
+#include "orchestrator/run.h"
+#include "orchestrator/step.h"
 #include "orchestrator/tell.h"
 #include "redact/redact.h"
 #include "schemas/json.h"

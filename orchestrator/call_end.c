@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How does a call end? The theory stands in call.c. */
+#include "orchestrator/call_end.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "orchestrator/core_private.h"
+#include "orchestrator/queue.h"
+#include "orchestrator/registry.h"
+#include "orchestrator/run.h"
+#include "orchestrator/step.h"
 #include "orchestrator/tell.h"
 #include "redact/redact.h"
 #include "schemas/mem.h"

@@ -5,27 +5,12 @@
 
 #include <stdbool.h>
 
+#include "orchestrator/core_options.h"
 #include "schemas/config.h"
 #include "schemas/effect.h"
 #include "schemas/event.h"
 
 struct st_core;
-struct st_redactor;
-struct st_schemas;
-
-/* What the core goes by. All borrowed for its whole life, none changed by it. */
-struct st_core_options {
-	const struct st_config *config;
-	const struct st_redactor *redactor;
-	const struct st_schemas *schemas;
-};
-
-/* The next free row numbers, as the store knows them at start. */
-struct st_core_numbers {
-	int64_t run;
-	int64_t call; /* of calls and holds, which share numbers */
-	int64_t scope;
-};
 
 struct st_core *st_core_new(const struct st_core_options *options,
 			    const struct st_core_numbers *numbers);

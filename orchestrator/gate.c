@@ -5,11 +5,9 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "orchestrator/core_private.h"
+#include "orchestrator/registry.h"
 #include "orchestrator/tell.h"
 #include "schemas/mem.h"
-
-#define EXTERNAL_ID_BYTES_MAX 256
 
 struct st_approval {
 	uint8_t params_hash[ST_HASH_BYTES];
@@ -45,7 +43,16 @@ struct st_approval *st_approval_restore(const struct st_row_step *row)
 	return approve(row->approved);
 }
 
-static void refuse(struct st_turn *turn, enum st_err code, const char *why)
+struct st_approval *st_approval_decide(const struct st_turn *turn, const struct st_run *run,
+				       const struct st_halt *halt)
+{
+	assert(halt->kind == ST_HALT_DANGEROUS);
+	assert(turn->actor->role >= ST_ROLE_APPROVER);
+	assert(turn->actor->embedded || !st_gate_own_run(turn, run));
+	return approve(halt->params_hash);
+}
+
+void st_gate_refuse(struct st_turn *turn, enum st_err code, const char *why)
 {
 	st_turn_reply(turn, code, NULL, st_tell_text(turn, why));
 }
@@ -57,479 +64,34 @@ static bool visible(const struct st_turn *turn, const struct st_run *run)
 	       strcmp(turn->actor->tenant, run->def->scope_id[ST_SCOPE_TENANT]) == 0;
 }
 
-static bool is_own_run(const struct st_turn *turn, const struct st_run *run)
+bool st_gate_admits(struct st_turn *turn, const struct st_run *run, enum st_role role,
+		    const char *why)
+{
+	if (!visible(turn, run)) {
+		st_gate_refuse(turn, ST_ERR_NOT_FOUND, "no such run");
+		return false;
+	}
+	if (turn->actor->role < role) {
+		st_gate_refuse(turn, ST_ERR_FORBIDDEN, why);
+		return false;
+	}
+	return true;
+}
+
+bool st_gate_own_run(const struct st_turn *turn, const struct st_run *run)
 {
 	return strcmp(turn->actor->name, run->submitted_by) == 0;
 }
 
-/* May this actor decide on this run at all? Answers if not. */
-static bool may_decide(struct st_turn *turn, const struct st_run *run)
+bool st_gate_decides(struct st_turn *turn, const struct st_run *run)
 {
-	if (!visible(turn, run)) {
-		refuse(turn, ST_ERR_NOT_FOUND, "no such run");
+	if (!st_gate_admits(turn, run, ST_ROLE_APPROVER, "deciding takes the role approver")) {
 		return false;
 	}
-	if (turn->actor->role < ST_ROLE_APPROVER) {
-		refuse(turn, ST_ERR_FORBIDDEN, "deciding takes the role approver");
-		return false;
-	}
-	if (is_own_run(turn, run) && !turn->actor->embedded) {
-		refuse(turn, ST_ERR_FORBIDDEN,
-		       "who submits a run does not approve it; ask somebody else");
+	if (st_gate_own_run(turn, run) && !turn->actor->embedded) {
+		st_gate_refuse(turn, ST_ERR_FORBIDDEN,
+			       "who submits a run does not approve it; ask somebody else");
 		return false;
 	}
 	return true;
-}
-
-/* Exactly what the refused accounts lacked. */
-static size_t lacking(const struct st_verdict *verdict, struct st_grant_asked *grants)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < verdict->n_refused && n < ST_GRANTS_MAX; i++) {
-		const struct st_refusal *r = &verdict->refused[i];
-		int64_t lack = st_ledger_lack(r);
-		if (lack > 0 && r->scope <= ST_SCOPE_RUN) {
-			grants[n++] = (struct st_grant_asked){r->scope, r->meter, lack};
-		}
-	}
-	return n;
-}
-
-static struct st_accounts *accounts_of(struct st_run *run, enum st_scope scope)
-{
-	if (scope == ST_SCOPE_RUN) {
-		return &run->accounts;
-	}
-	return run->halt.step >= 0 ? &run->steps[run->halt.step].accounts : NULL;
-}
-
-/* Would limit and grants of this account still be a number, with the first n of these? What the
- * account says and what the grants' rows add up to must never differ. */
-static bool countable(const struct st_account *account, const struct st_grant_asked *grants,
-		      size_t n)
-{
-	int64_t total = st_add_saturating(account->limit, account->granted);
-	for (size_t i = 0; i < n; i++) {
-		bool same = grants[i].meter == grants[n - 1].meter &&
-			    grants[i].scope == grants[n - 1].scope;
-		total = same ? st_add_saturating(total, grants[i].amount) : total;
-	}
-	return total < INT64_MAX;
-}
-
-/* Every grant names an account that has a limit to raise. */
-static bool grants_fit(struct st_turn *turn, struct st_run *run,
-		       const struct st_grant_asked *grants, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct st_accounts *accounts =
-		    grants[i].scope <= ST_SCOPE_RUN ? accounts_of(run, grants[i].scope) : NULL;
-		const struct st_account *account =
-		    accounts != NULL ? st_accounts_find(accounts, grants[i].meter) : NULL;
-		if (account == NULL || account->limit == ST_UNLIMITED || grants[i].amount <= 0) {
-			refuse(turn, ST_ERR_INVALID,
-			       "a grant must name an account of this run or of the halted step "
-			       "that has a limit, and an amount above 0");
-			return false;
-		}
-		if (!countable(account, grants, i + 1)) {
-			refuse(turn, ST_ERR_INVALID,
-			       "the limit and its grants together pass what can be counted");
-			return false;
-		}
-	}
-	return true;
-}
-
-static void apply_grants(struct st_turn *turn, struct st_run *run, const struct st_granted *granted)
-{
-	for (size_t i = 0; i < granted->n_grants; i++) {
-		const struct st_grant_asked *asked = &granted->grants[i];
-		st_ledger_grant(accounts_of(run, asked->scope), asked->meter, asked->amount);
-		struct st_row_grant *row = st_rows_add_grant(&turn->update->rows);
-		row->run_no = run->no;
-		row->halt = granted->halt;
-		row->step = asked->scope == ST_SCOPE_STEP ? run->halt.step : -1;
-		row->meter = asked->meter;
-		row->amount = asked->amount;
-		row->at = turn->now;
-		memcpy(row->by, turn->actor->name, sizeof row->by);
-		row->reason = st_clean_copy(granted->reason);
-	}
-}
-
-static struct st_about halt_about(const struct st_halt *halt)
-{
-	return (struct st_about){.step = halt->step, .item = halt->item, .call = halt->call};
-}
-
-static struct st_item *halted_item(struct st_run *run)
-{
-	return run->halt.step >= 0 ? &run->steps[run->halt.step].items[run->halt.item] : NULL;
-}
-
-/* A dangerous call needs one more dangerous.ops where the envelope has none left. */
-static size_t grant_for_danger(struct st_run *run, struct st_grant_asked *grants)
-{
-	const struct st_account *account = st_accounts_find(&run->accounts, ST_METER_DANGEROUS_OPS);
-	if (account == NULL || account->limit == ST_UNLIMITED || st_ledger_remaining(account) > 0) {
-		return 0;
-	}
-	grants[0] = (struct st_grant_asked){ST_SCOPE_RUN, ST_METER_DANGEROUS_OPS, 1};
-	return 1;
-}
-
-static void end_asking(struct st_turn *turn, struct st_run *run, const struct st_halt *halt,
-		       const uint8_t params_hash[ST_HASH_BYTES])
-{
-	if (halt->step < 0) {
-		return;
-	}
-	struct st_item *item = &run->steps[halt->step].items[halt->item];
-	if (item->state != ST_ITEM_ASKING) {
-		return;
-	}
-	if (halt->kind == ST_HALT_APPROVAL) {
-		st_item_succeed(turn, run, halt->step, halt->item);
-		return;
-	}
-	if (halt->kind == ST_HALT_DANGEROUS) {
-		st_approval_free(item->approval);
-		item->approval = approve(params_hash);
-	}
-	st_item_move(turn, run, item, ST_ITEM_WAITING);
-}
-
-static void decide_grant(struct st_turn *turn, struct st_run *run, const struct st_decide *decide)
-{
-	struct st_halt halt = run->halt;
-	struct st_grant_asked grants[ST_GRANTS_MAX];
-	size_t n = decide->n_grants;
-	assert(n <= ST_GRANTS_MAX);
-	memcpy(grants, decide->grants, n * sizeof grants[0]);
-	if (halt.kind == ST_HALT_IN_DOUBT || halt.kind == ST_HALT_PAUSED) {
-		refuse(turn, ST_ERR_CONFLICT,
-		       halt.kind == ST_HALT_PAUSED ? "the run is paused: resume it"
-						   : "a call is in doubt: resolve it");
-		return;
-	}
-	if (n == 0 && halt.kind == ST_HALT_BUDGET) {
-		n = lacking(halt.verdict, grants);
-	} else if (n == 0 && halt.kind == ST_HALT_DANGEROUS) {
-		n = grant_for_danger(run, grants);
-	}
-	if (!grants_fit(turn, run, grants, n)) {
-		return;
-	}
-	struct st_clean *reason = st_tell_text(turn, decide->reason);
-	const struct st_granted granted = {.halt = halt.id,
-					   .grants = grants,
-					   .n_grants = n,
-					   .reason = reason,
-					   .own_run = is_own_run(turn, run)};
-	apply_grants(turn, run, &granted);
-	st_run_emit(turn, run, "decision.granted", halt_about(&halt),
-		    st_tell_granted(turn, &granted));
-	st_run_close_halt(turn, run, "granted", reason);
-	st_run_continue(turn, run, "granted");
-	end_asking(turn, run, &halt, halt.params_hash);
-	turn->answer = run;
-}
-
-static void decide_deny(struct st_turn *turn, struct st_run *run, const struct st_decide *decide)
-{
-	struct st_halt halt = run->halt;
-	struct st_item *item = halted_item(run);
-	if (halt.kind == ST_HALT_PAUSED || halt.kind == ST_HALT_IN_DOUBT) {
-		refuse(turn, ST_ERR_CONFLICT,
-		       halt.kind == ST_HALT_PAUSED ? "the run is paused: resume or cancel it"
-						   : "a call is in doubt: resolve it");
-		return;
-	}
-	struct st_clean *reason = st_tell_text(turn, decide->reason);
-	st_run_emit(turn, run, "decision.denied", halt_about(&halt), st_tell_by(turn, reason));
-	struct st_clean *why = st_clean_copy(reason);
-	st_run_close_halt(turn, run, "denied", reason);
-	if (item != NULL && item->state == ST_ITEM_ASKING) {
-		st_run_continue(turn, run, "denied");
-		st_item_fail(turn, run, halt.step, halt.item, (struct st_failure){"denied", why});
-	} else { /* the run as a whole: its wall clock */
-		memcpy(run->error_code, "denied", sizeof "denied");
-		st_clean_free(run->error);
-		run->error = why;
-		st_run_stop(turn, run, ST_RUN_FAILED);
-		st_run_emit(turn, run, "run.failed", ST_ABOUT_RUN,
-			    st_tell_error(turn, run->error_code, run->error));
-	}
-	turn->answer = run;
-}
-
-/* The item whose call in doubt has this id. */
-static bool find_doubt(struct st_run *run, struct st_id call, int *step, int *k)
-{
-	for (int i = 0; i < (int)run->def->n_steps; i++) {
-		for (int j = 0; j < run->steps[i].n_items; j++) {
-			const struct st_item *item = &run->steps[i].items[j];
-			if (item->state == ST_ITEM_IN_DOUBT && item->flight != NULL &&
-			    st_id_equal(item->call, call)) {
-				*step = i;
-				*k = j;
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
-static void note_resolution(struct st_turn *turn, struct st_run *run, int step, int k,
-			    const struct st_decide *decide)
-{
-	struct st_item *item = &run->steps[step].items[k];
-	const struct st_about what = {.step = step, .item = k, .call = item->call};
-	struct st_clean *reason = st_tell_text(turn, decide->reason);
-	st_run_emit(turn, run, "decision.resolved", what,
-		    st_tell_resolved(turn, decide->happened, reason));
-	st_clean_free(reason);
-	if (!decide->happened) {
-		return;
-	}
-	json_decref(item->output);
-	item->output = json_pack("{s:b,s:s?}", "resolved", 1, "external_id", decide->external_id);
-	if (decide->external_id == NULL) {
-		return;
-	}
-	struct st_row_external_id *row = st_rows_add_external_id(&turn->update->rows);
-	row->run_no = run->no;
-	row->step = step;
-	row->item = k;
-	row->call = item->call;
-	row->at = turn->now;
-	row->kind = st_tell_text(turn, "resolved");
-	row->id = st_tell_text(turn, decide->external_id);
-	st_run_emit(turn, run, "external_id.recorded", what,
-		    st_tell_external_id(turn, row->kind, row->id, NULL));
-}
-
-/* Which call is resolved: the one that is named, or the one that the open halt is about. */
-static struct st_id decide_call(const struct st_run *run, const struct st_decide *decide)
-{
-	bool about_halt = st_id_is_none(decide->call) && run->halt.kind == ST_HALT_IN_DOUBT &&
-			  st_id_equal(decide->halt, run->halt.id);
-	return about_halt ? run->halt.call : decide->call;
-}
-
-/* Can what the person says be kept? Answers if not. */
-static bool resolution_fits(struct st_turn *turn, const struct st_decide *decide)
-{
-	bool fits = true;
-	for (int m = 0; m < ST_METER_COUNT && decide->usage_known; m++) {
-		fits = fits && decide->usage.of[m] >= 0;
-	}
-	if (!fits) {
-		refuse(turn, ST_ERR_INVALID, "what was used cannot be below 0");
-		return false;
-	}
-	if (decide->external_id != NULL && strlen(decide->external_id) > EXTERNAL_ID_BYTES_MAX) {
-		refuse(turn, ST_ERR_INVALID, "an external id has at most 256 bytes");
-		return false;
-	}
-	return true;
-}
-
-static void decide_resolve(struct st_turn *turn, struct st_run *run, const struct st_decide *decide)
-{
-	int step = 0;
-	int k = 0;
-	if (!resolution_fits(turn, decide)) {
-		return;
-	}
-	const struct st_id asked = decide_call(run, decide);
-	if (!find_doubt(run, asked, &step, &k)) {
-		refuse(turn, ST_ERR_CONFLICT, "this call is not in doubt");
-		return;
-	}
-	note_resolution(turn, run, step, k, decide);
-	bool answers_halt =
-	    run->halt.kind == ST_HALT_IN_DOUBT && st_id_equal(run->halt.call, asked);
-	if (answers_halt) {
-		st_run_close_halt(turn, run, "resolved", st_tell_text(turn, decide->reason));
-		st_run_continue(turn, run, "resolved");
-	}
-	const struct st_resolution resolution = {.happened = decide->happened,
-						 .usage_known = decide->usage_known,
-						 .usage = &decide->usage,
-						 .by = turn->actor->name};
-	st_call_resolve(turn, run, step, k, &resolution);
-	turn->answer = run;
-}
-
-void st_gate_decide(struct st_turn *turn, struct st_run *run, const struct st_event *event)
-{
-	const struct st_decide *decide = &event->decide;
-	if (!may_decide(turn, run)) {
-		return;
-	}
-	if (decide->decision == ST_DECISION_RESOLVE) {
-		decide_resolve(turn, run, decide);
-		return;
-	}
-	if (run->halt.kind == ST_HALT_NONE ||
-	    (!st_id_is_none(decide->halt) && !st_id_equal(decide->halt, run->halt.id))) {
-		refuse(turn, ST_ERR_CONFLICT,
-		       "this halt is decided already or is not the run's open one");
-		return;
-	}
-	if (decide->decision == ST_DECISION_GRANT) {
-		decide_grant(turn, run, decide);
-	} else {
-		decide_deny(turn, run, decide);
-	}
-}
-
-/* Cancel, pause, resume: whoever may submit may also hold back. */
-
-static void cancel(struct st_turn *turn, struct st_run *run, struct st_clean *reason)
-{
-	if (st_machine_final(&st_run_machine, (int)run->state)) {
-		st_clean_free(reason);
-		refuse(turn, ST_ERR_CONFLICT, "the run is over");
-		return;
-	}
-	if (run->halt.kind != ST_HALT_NONE) {
-		st_run_close_halt(turn, run, "cancelled", NULL);
-	}
-	st_run_stop(turn, run, ST_RUN_CANCELLED);
-	st_run_emit(turn, run, "run.cancelled", ST_ABOUT_RUN, st_tell_by(turn, reason));
-	st_clean_free(reason);
-	turn->answer = run;
-}
-
-static void pause_run(struct st_turn *turn, struct st_run *run, struct st_clean *reason)
-{
-	if (st_machine_final(&st_run_machine, (int)run->state) || run->paused) {
-		st_clean_free(reason);
-		refuse(turn, ST_ERR_CONFLICT, run->paused ? "paused already" : "the run is over");
-		return;
-	}
-	run->paused = true;
-	if (run->state == ST_RUN_RUNNING) {
-		const struct st_halt halt = {.kind = ST_HALT_PAUSED, .step = -1};
-		st_run_halt(turn, run, &halt, reason);
-	} else {
-		st_run_emit(turn, run, "run.paused", ST_ABOUT_RUN, st_tell_by(turn, reason));
-		st_clean_free(reason);
-	}
-	turn->answer = run;
-}
-
-static void resume(struct st_turn *turn, struct st_run *run, struct st_clean *reason)
-{
-	if (!run->paused) {
-		st_clean_free(reason);
-		refuse(turn, ST_ERR_CONFLICT, "the run is not paused");
-		return;
-	}
-	run->paused = false;
-	if (run->halt.kind == ST_HALT_PAUSED) {
-		st_run_close_halt(turn, run, "resumed", reason);
-		st_run_continue(turn, run, "paused");
-	} else {
-		st_run_emit(turn, run, "run.resumed", ST_ABOUT_RUN, st_tell_by(turn, reason));
-		st_clean_free(reason);
-	}
-	turn->answer = run;
-}
-
-void st_gate_control(struct st_turn *turn, struct st_run *run, const struct st_event *event)
-{
-	if (!visible(turn, run)) {
-		refuse(turn, ST_ERR_NOT_FOUND, "no such run");
-		return;
-	}
-	if (turn->actor->role < ST_ROLE_SUBMITTER) {
-		refuse(turn, ST_ERR_FORBIDDEN, "this takes the role submitter");
-		return;
-	}
-	st_core_touch(turn->core, run);
-	struct st_clean *reason = st_tell_text(turn, event->control.reason);
-	if (event->type == ST_EVENT_CANCEL) {
-		cancel(turn, run, reason);
-	} else if (event->type == ST_EVENT_PAUSE) {
-		pause_run(turn, run, reason);
-	} else {
-		assert(event->type == ST_EVENT_RESUME);
-		resume(turn, run, reason);
-	}
-}
-
-/* All or none: what was set before a refusal is set back. */
-static bool set_limits(struct st_run *run, const struct st_amounts *limits, struct st_diag *diag)
-{
-	int64_t before[ST_METER_COUNT];
-	for (int m = 0; m < ST_METER_COUNT; m++) {
-		if (limits->of[m] == ST_UNLIMITED) {
-			continue;
-		}
-		struct st_account *account =
-		    st_accounts_open(&run->accounts, (enum st_meter)m, ST_UNLIMITED);
-		before[m] = account->limit;
-		if (st_ledger_set_limit(&run->accounts, (enum st_meter)m, limits->of[m], diag) ==
-		    ST_OK) {
-			continue;
-		}
-		while (--m >= 0) { /* past what st_ledger_set_limit may lower: as it was */
-			if (limits->of[m] != ST_UNLIMITED) {
-				st_accounts_find(&run->accounts, (enum st_meter)m)->limit =
-				    before[m];
-			}
-		}
-		return false;
-	}
-	return true;
-}
-
-/* To raise one's own limits would be to approve one's own run. */
-static bool raises_own(const struct st_turn *turn, struct st_run *run,
-		       const struct st_amounts *limits)
-{
-	bool raises = false;
-	for (int m = 0; m < ST_METER_COUNT; m++) {
-		const struct st_account *account =
-		    st_accounts_find(&run->accounts, (enum st_meter)m);
-		bool limited = account != NULL && account->limit != ST_UNLIMITED;
-		raises = raises || (limited && limits->of[m] > account->limit);
-	}
-	return raises && is_own_run(turn, run) && !turn->actor->embedded;
-}
-
-void st_gate_limits(struct st_turn *turn, struct st_run *run, const struct st_event *event)
-{
-	struct st_diag diag = {0};
-	if (!visible(turn, run)) {
-		refuse(turn, ST_ERR_NOT_FOUND, "no such run");
-		return;
-	}
-	if (turn->actor->role < ST_ROLE_ADMIN) {
-		refuse(turn, ST_ERR_FORBIDDEN, "changing limits takes the role admin");
-		return;
-	}
-	if (st_machine_final(&st_run_machine, (int)run->state)) {
-		refuse(turn, ST_ERR_CONFLICT, "the run is over");
-		return;
-	}
-	if (raises_own(turn, run, &event->limits.run)) {
-		refuse(turn, ST_ERR_FORBIDDEN,
-		       "who submits a run does not raise its limits; ask somebody else");
-		return;
-	}
-	if (!set_limits(run, &event->limits.run, &diag)) {
-		refuse(turn, diag.code, diag.text);
-		return;
-	}
-	struct st_clean *reason = st_tell_text(turn, event->limits.reason);
-	st_run_emit(turn, run, "envelope.changed", ST_ABOUT_RUN,
-		    st_tell_limits(turn, &event->limits.run, reason));
-	st_clean_free(reason);
-	st_core_touch(turn->core, run);
-	turn->answer = run;
 }

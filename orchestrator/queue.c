@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who waits for what: times and free slots. */
+#include "orchestrator/queue.h"
+
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
-#include "orchestrator/core_private.h"
 #include "schemas/mem.h"
 
 void st_run_list_add(struct st_run_list *list, struct st_run *run)

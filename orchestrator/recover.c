@@ -8,11 +8,16 @@
  * Rows that do not fit together are damage. A run with such rows is not taken in: nothing of it is
  * acted on, and who asked for it is told.
  */
+#include "orchestrator/recover.h"
+
 #include <assert.h>
 #include <string.h>
 
-#include "orchestrator/core_private.h"
+#include "orchestrator/call_end.h"
 #include "orchestrator/gate.h"
+#include "orchestrator/registry.h"
+#include "orchestrator/run.h"
+#include "orchestrator/step.h"
 #include "schemas/json.h"
 #include "schemas/mem.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which rows say what a run is now? */
+#include "orchestrator/rows.h"
+
 #include <assert.h>
 #include <string.h>
 
-#include "orchestrator/core_private.h"
 #include "orchestrator/gate.h"
 #include "redact/redact.h"
 #include "schemas/json.h"

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "orchestrator/core_private.h"
 #include "orchestrator/gate.h"
+#include "orchestrator/registry.h"
 #include "orchestrator/tell.h"
 #include "schemas/mem.h"
 #include "telemetry/timeline.h"
@@ -163,6 +163,28 @@ bool st_run_parked(const struct st_run *run)
 	bool queued = run->queued[ST_SLOT_CALL] || run->queued[ST_SLOT_JOB];
 	return run->n_flights == 0 && !queued && run->state != ST_RUN_RUNNING &&
 	       run->state != ST_RUN_QUEUED;
+}
+
+struct st_run *st_run_new(struct st_core *core, struct st_def *def)
+{
+	struct st_run *run = st_alloc(sizeof *run);
+	run->def = def;
+	run->halt.step = -1;
+	run->started_at = ST_TIME_NONE;
+	run->ended_at = ST_TIME_NONE;
+	run->active_at = ST_TIME_NONE;
+	run->due = ST_TIME_NONE;
+	run->heap_index = SIZE_MAX;
+	run->steps = st_alloc_array(def->n_steps, sizeof *run->steps);
+	for (size_t i = 0; i < def->n_steps; i++) {
+		run->steps[i].kind = st_kind_find(def->steps[i].uses);
+		run->steps[i].started_at = ST_TIME_NONE;
+		run->steps[i].ended_at = ST_TIME_NONE;
+	}
+	for (int scope = ST_SCOPE_WORKFLOW; scope < ST_SCOPE_COUNT; scope++) {
+		run->wide[scope] = st_core_wide(core, (enum st_scope)scope, def->scope_id[scope]);
+	}
+	return run;
 }
 
 static void free_item(struct st_item *item)

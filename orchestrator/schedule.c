@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What may start now, and is the run over? */
+#include "orchestrator/schedule.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "orchestrator/core_private.h"
+#include "orchestrator/call.h"
+#include "orchestrator/run.h"
+#include "orchestrator/step.h"
 #include "orchestrator/tell.h"
 #include "schemas/mem.h"
 #include "steps/template.h"
@@ -59,18 +62,6 @@ static void halt_on_wall_clock(struct st_turn *turn, struct st_run *run)
 }
 
 enum readiness { NOT_YET, GO, SKIP };
-
-bool st_step_asks_for_status(const struct st_run *run, int step)
-{
-	const struct st_def_step *def = &run->def->steps[step];
-	struct st_expr *expr = NULL;
-	if (def->condition == NULL || st_condition_parse(def->condition, &expr, NULL) != ST_OK) {
-		return false;
-	}
-	bool asks = st_expr_uses_status(expr);
-	st_expr_free(expr);
-	return asks;
-}
 
 static int eval_condition(struct st_run *run, int step, bool *go, struct st_diag *diag)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How does a step of a run begin and end, and what do others see of it? */
+#include "orchestrator/step.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "orchestrator/core_private.h"
+#include "orchestrator/run.h"
 #include "orchestrator/tell.h"
 #include "schemas/mem.h"
 #include "steps/template.h"
@@ -26,7 +27,6 @@ static json_t *step_output(const struct st_run *run, int step)
 	return all;
 }
 
-/* Marks the step failed; error is taken. */
 void st_step_fail(struct st_turn *turn, struct st_run *run, int step, struct st_failure failure)
 {
 	const char *code = failure.code;
@@ -125,36 +125,16 @@ void st_step_skip(struct st_turn *turn, struct st_run *run, int step, const char
 	st_run_emit(turn, run, "step.skipped", ST_ABOUT_STEP(step), st_tell_skipped(turn, why));
 }
 
-static void stop_items(struct st_turn *turn, struct st_run *run, int step)
+bool st_step_asks_for_status(const struct st_run *run, int step)
 {
-	struct st_step *s = &run->steps[step];
-	for (int k = 0; k < s->n_items; k++) {
-		struct st_item *item = &s->items[k];
-		if (item->state == ST_ITEM_CALLING) {
-			st_update_add(turn->update, ST_EFFECT_ABORT)->abort_call_no =
-			    item->flight->no;
-		} else if (item->flight != NULL && item->state != ST_ITEM_IN_DOUBT) {
-			st_call_doubt(turn, run, step, k);
-		} else if (!st_machine_final(&st_item_machine, (int)item->state) &&
-			   item->state != ST_ITEM_IN_DOUBT) {
-			st_item_move(turn, run, item, ST_ITEM_CANCELLED);
-		}
+	const struct st_def_step *def = &run->def->steps[step];
+	struct st_expr *expr = NULL;
+	if (def->condition == NULL || st_condition_parse(def->condition, &expr, NULL) != ST_OK) {
+		return false;
 	}
-	if (s->state == ST_STEP_RUNNING) {
-		st_step_end_if_done(turn, run, step);
-	}
-}
-
-void st_run_stop(struct st_turn *turn, struct st_run *run, enum st_run_state to)
-{
-	st_run_move(turn, run, to);
-	for (int i = 0; i < (int)run->def->n_steps; i++) {
-		if (run->steps[i].state == ST_STEP_PENDING) {
-			st_step_skip(turn, run, i, "run_over");
-		} else if (run->steps[i].state == ST_STEP_RUNNING) {
-			stop_items(turn, run, i);
-		}
-	}
+	bool asks = st_expr_uses_status(expr);
+	st_expr_free(expr);
+	return asks;
 }
 
 /* Expressions see a step that ended as {"output", "state", "error"}. */

@@ -4,7 +4,6 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "orchestrator/core_private.h"
 #include "redact/redact.h"
 
 #define LITERAL(text) st_clean_add_literal(&b, text)

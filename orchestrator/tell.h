@@ -4,7 +4,7 @@
 #ifndef ST_ORCHESTRATOR_TELL_H
 #define ST_ORCHESTRATOR_TELL_H
 
-#include "orchestrator/run.h"
+#include "orchestrator/state.h"
 
 /* Free text of a person or a provider, redacted. NULL gives NULL. */
 struct st_clean *st_tell_text(const struct st_turn *turn, const char *text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Do timers, the table of runs and the queues for slots do what a naive list would do? */
-#include "orchestrator/core_private.h"
+#include "orchestrator/queue.h"
+#include "orchestrator/registry.h"
 #include "world.h"
 
 #define N_RUNS 300
