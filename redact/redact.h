@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "redact/clean.h"
+#include "redact/marker.h"
 #include "schemas/buf.h"
 #include "schemas/err.h"
 
@@ -47,13 +48,5 @@ struct st_clean *st_redact_text(const struct st_redactor *redactor, const char *
  * walked. Key order is kept.
  */
 struct st_clean *st_redact_json(const struct st_redactor *redactor, const json_t *value);
-
-#define ST_REDACT_MARKER_BEGIN "[redacted:"
-#define ST_REDACT_ERROR ST_REDACT_MARKER_BEGIN "error]"
-/* Adds the marker that stands for a secret: "[redacted:<rule>]". A fingerprint may follow later. */
-void st_redact_marker(struct st_buf *buf, const char *rule);
-#define ST_REDACT_MARKER_MAX 128 /* bytes of one marker */
-/* The length of the marker that text begins with, or 0. */
-size_t st_redact_marker_len(const char *text, size_t len);
 
 #endif

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "schemas/envelope.h"
 #include "schemas/json.h"
+#include "schemas/money.h"
 #include "schemas/name.h"
 
 #define NUSD_PER_USD INT64_C(1000000000)

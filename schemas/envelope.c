@@ -8,9 +8,7 @@
 #include <string.h>
 
 #include "schemas/decode.h"
-
-#define NUSD_PER_USD INT64_C(1000000000)
-#define USD_MAX (INT64_MAX / NUSD_PER_USD)
+#include "schemas/money.h"
 
 #define JOB_SECONDS_MAX INT64_C(86400)
 #define LOG_BYTES_MAX (INT64_C(64) * 1024 * 1024)
@@ -72,7 +70,7 @@ static const struct defaults defaults[] = {
     {ST_METER_INFRA_OPS, {0, 0}},
     {ST_METER_DEPLOY_ATTEMPTS, {0, 0}},
     {ST_METER_DANGEROUS_OPS, {0, 0}},
-    {ST_METER_COST_NUSD, {2 * NUSD_PER_USD, 10 * NUSD_PER_USD}},
+    {ST_METER_COST_NUSD, {2 * ST_NUSD_PER_USD, 10 * ST_NUSD_PER_USD}},
     {ST_METER_CREDITS, {100, 500}},
     {ST_METER_WALL_SECONDS, {7200, 14400}},
 };
@@ -109,53 +107,6 @@ struct st_envelope st_envelope_default(enum st_run_kind kind)
 		envelope.run.of[defaults[i].meter] = defaults[i].of[kind];
 	}
 	return envelope;
-}
-
-int st_money_parse(const char *text, int64_t *nusd)
-{
-	const char *p = text;
-	int64_t whole = 0;
-	for (; *p >= '0' && *p <= '9'; p++) {
-		whole = whole * 10 + (*p - '0');
-		if (whole > USD_MAX) {
-			return ST_ERR_INVALID;
-		}
-	}
-	/* "", ".5" and "007" are more likely slips than amounts. */
-	if (p == text || (text[0] == '0' && p - text > 1)) {
-		return ST_ERR_INVALID;
-	}
-	int64_t part = 0;
-	if (*p == '.') {
-		int64_t unit = NUSD_PER_USD;
-		for (p++; *p >= '0' && *p <= '9' && unit > 1; p++) {
-			unit /= 10;
-			part += (*p - '0') * unit;
-		}
-		if (p[-1] == '.') {
-			return ST_ERR_INVALID;
-		}
-	}
-	if (*p != '\0' || whole * NUSD_PER_USD > INT64_MAX - part) {
-		return ST_ERR_INVALID;
-	}
-	*nusd = whole * NUSD_PER_USD + part;
-	return ST_OK;
-}
-
-const char *st_money_format(int64_t nusd, char out[32])
-{
-	uint64_t amount = nusd < 0 ? 0 - (uint64_t)nusd : (uint64_t)nusd;
-	uint64_t unit = (uint64_t)NUSD_PER_USD;
-	int len =
-	    snprintf(out, 32, "%s%llu.%09llu", nusd < 0 ? "-" : "",
-		     (unsigned long long)(amount / unit), (unsigned long long)(amount % unit));
-	assert(len > 9 && len < 32);
-	const char *two_decimals = out + len - 7;
-	for (char *end = out + len; end > two_decimals && end[-1] == '0'; end--) {
-		end[-1] = '\0';
-	}
-	return out;
 }
 
 /* tokens: 5, or tokens: {"run": 5, "step": 1} */

@@ -49,10 +49,4 @@ json_t *st_envelope_encode(const struct st_envelope *envelope);
 int st_step_budget_decode(const json_t *budget, const char *pointer, struct st_amounts *limits,
 			  struct st_diag *diag);
 
-/* "2.50" or "0.000000001" to nano-USD; no sign, no exponent, at most 9 decimals. 0, or
- * ST_ERR_INVALID. */
-int st_money_parse(const char *text, int64_t *nusd);
-/* 2500000000 to "2.50": at least two decimals, no trailing zeros after them. */
-const char *st_money_format(int64_t nusd, char out[32]);
-
 #endif

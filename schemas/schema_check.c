@@ -287,6 +287,38 @@ static const struct st_schema_node *dynamic_target(const struct st_schema_check 
 	return node->dynamic_ref;
 }
 
+static bool is_better(const struct st_schema_report *a, const struct st_schema_report *b)
+{
+	return a->depth != b->depth ? a->depth > b->depth : a->rank > b->rank;
+}
+
+/* None of the alternatives fits: tells the failure of the one that came nearest.
+ * NOLINTNEXTLINE(misc-no-recursion): st_schema_check counts the depth */
+static bool fail_nearest(struct st_schema_check *check, const struct st_schema_list *list,
+			 const json_t *value)
+{
+	struct st_schema_report *outer = check->report;
+	if (outer == NULL) {
+		return false;
+	}
+	struct st_schema_report best = {0};
+	struct st_schema_report one;
+	check->report = &one;
+	for (size_t i = 0; i < list->n; i++) {
+		one = (struct st_schema_report){0};
+		(void)st_schema_check(check, list->items[i], value, NULL);
+		if (i == 0 || is_better(&one, &best)) {
+			best = one;
+		}
+	}
+	check->report = outer;
+	if (best.depth > check->path->depth || best.rank > ST_SCHEMA_RANK_PATTERN) {
+		*outer = best;
+		return false;
+	}
+	return st_schema_fail_any(check, list, value, best.rank);
+}
+
 /* NOLINTNEXTLINE(misc-no-recursion): st_schema_check counts the depth */
 static bool check_any(struct st_schema_check *check, const struct st_schema_list *list,
 		      const json_t *value, struct st_schema_seen *seen)
@@ -295,7 +327,7 @@ static bool check_any(struct st_schema_check *check, const struct st_schema_list
 	for (size_t i = 0; i < list->n && (!any || seen != NULL); i++) {
 		any = probe(check, list->items[i], value, seen) || any;
 	}
-	return any || st_schema_fail_any(check, list, value);
+	return any || fail_nearest(check, list, value);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): st_schema_check counts the depth */
@@ -311,7 +343,7 @@ static bool check_one(struct st_schema_check *check, const struct st_schema_list
 				      "it fits more than one of the forms, of which exactly one is "
 				      "allowed");
 	}
-	return n == 1 || st_schema_fail_any(check, list, value);
+	return n == 1 || fail_nearest(check, list, value);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): st_schema_check counts the depth */

@@ -96,8 +96,8 @@ bool st_schema_fail_number(struct st_schema_check *check, const char *expected, 
 bool st_schema_fail_unknown(struct st_schema_check *check, const struct st_schema_keys *keys,
 			    const char *name);
 bool st_schema_fail_not(struct st_schema_check *check, const struct st_schema_node *node);
-/* None of the alternatives fits: tells the failure of the one that came nearest. */
+/* None of the alternatives fits, and none came near: names all that would do. */
 bool st_schema_fail_any(struct st_schema_check *check, const struct st_schema_list *list,
-			const json_t *value);
+			const json_t *value, enum st_schema_rank rank);
 
 #endif

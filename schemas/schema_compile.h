@@ -52,6 +52,13 @@ struct st_schema_node *st_schema_node_of(const struct st_schema_compiler *compil
 /* Makes a resource; its dialect is `inherited` unless the source names one. */
 int st_schema_resource_add(struct st_schema_compiler *compiler, const json_t *source,
 			   const char *uri, unsigned inherited, struct st_schema_resource **out);
+/* The resource of this URI, of which `len` bytes count; or NULL. */
+struct st_schema_resource *st_schema_resource_find(const struct st_schema *schema, const char *uri,
+						   size_t len);
+/* Fetches a document, which the schema then keeps; or NULL. */
+json_t *st_schema_document_find(struct st_schema_compiler *compiler, const char *uri);
+const struct st_schema_anchor *st_schema_anchor_find(const struct st_schema_resource *resource,
+						     const char *name); /* or NULL */
 int st_schema_anchor_add(struct st_schema_compiler *compiler, struct st_schema_resource *resource,
 			 const struct st_schema_anchor *anchor);
 /* Remembers a reference of node, seen from its resource. */

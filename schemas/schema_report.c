@@ -291,35 +291,9 @@ bool st_schema_fail_unknown(struct st_schema_check *check, const struct st_schem
 
 /* ---- several alternatives ---- */
 
-static bool is_better(const struct st_schema_report *a, const struct st_schema_report *b)
-{
-	return a->depth != b->depth ? a->depth > b->depth : a->rank > b->rank;
-}
-
-/* NOLINTNEXTLINE(misc-no-recursion): st_schema_check counts the depth */
 bool st_schema_fail_any(struct st_schema_check *check, const struct st_schema_list *list,
-			const json_t *value)
+			const json_t *value, enum st_schema_rank rank)
 {
-	struct st_schema_report *outer = check->report;
-	if (outer == NULL) {
-		return false;
-	}
-	struct st_schema_report best = {0};
-	struct st_schema_report one;
-	check->report = &one;
-	for (size_t i = 0; i < list->n; i++) {
-		one = (struct st_schema_report){0};
-		(void)st_schema_check(check, list->items[i], value, NULL);
-		if (i == 0 || is_better(&one, &best)) {
-			best = one;
-		}
-	}
-	check->report = outer;
-	if (best.depth > check->path->depth || best.rank > ST_SCHEMA_RANK_PATTERN) {
-		*outer = best;
-		return false;
-	}
-	/* Nothing came near: name all that would do. */
 	struct st_buf buf = {0};
 	st_buf_add_text(&buf, "expected ");
 	for (size_t i = 0; i < list->n; i++) {
@@ -328,7 +302,7 @@ bool st_schema_fail_any(struct st_schema_check *check, const struct st_schema_li
 	}
 	st_buf_add_text(&buf, ", got ");
 	add_value(&buf, value);
-	(void)st_schema_fail(check, best.rank, "%s", buf.data);
+	(void)st_schema_fail(check, rank, "%s", buf.data);
 	st_buf_fini(&buf);
 	return false;
 }

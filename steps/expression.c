@@ -55,21 +55,6 @@ int st_condition_parse(const char *text, struct st_expr **out, struct st_diag *d
 	return ST_OK;
 }
 
-void st_expr_free(struct st_expr *expr)
-{
-	if (expr == NULL) {
-		return;
-	}
-	for (uint32_t i = 1; i < expr->n; i++) {
-		struct st_node *node = &expr->nodes[i];
-		if (node->kind == ST_NODE_LITERAL || node->kind == ST_NODE_NAME) {
-			json_decref(node->of.value);
-		}
-	}
-	st_free(expr->nodes);
-	st_free(expr);
-}
-
 bool st_expr_uses_status(const struct st_expr *expr)
 {
 	return expr->uses_status;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "schemas/money.h"
 #include "steps/kind_rows.h"
 #include "steps/outgoing.h"
 #include "steps/param.h"

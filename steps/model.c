@@ -184,18 +184,6 @@ int st_model_params_read(const json_t *with, bool open, struct st_model_params *
 	return reader.code;
 }
 
-const struct st_model_dialect *st_model_dialect_of(enum st_api api)
-{
-	static const struct st_model_dialect *const all[] = {&st_model_anthropic, &st_model_openai,
-							     &st_model_responses, &st_model_gemini};
-	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-		if (all[i]->api == api) {
-			return all[i];
-		}
-	}
-	return NULL;
-}
-
 void st_model_answer_fini(struct st_model_answer *answer)
 {
 	st_buf_fini(&answer->text);

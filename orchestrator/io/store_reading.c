@@ -9,6 +9,7 @@
 #include "sandbox/tail.h"
 #include "schemas/envelope.h"
 #include "schemas/json.h"
+#include "schemas/money.h"
 
 /* Reading */
 

@@ -10,6 +10,7 @@
 
 #include "schemas/envelope.h"
 #include "schemas/json.h"
+#include "schemas/money.h"
 
 static json_t *json(const char *text)
 {
