@@ -70,6 +70,22 @@ PURITY = {
     "steps/io/plant_system.c": ("#include <stdlib.h>\nint st_f(void) { return system(\"true\"); }\n",
                                 "calls system, which is banned"),
 }
+LAYERS = {
+    "schemas/innocent.c": ("int st_plant_low(int a);\nint st_plant_high(void);\n"
+                           "int st_plant_high(void) { return st_plant_low(1); }\n", None),
+    "schemas/innocent_low.c": ("int st_plant_low(int a) { return a > 0 ? st_plant_low(a - 1) : 0; }\n", None),
+    "steps/plant_two.c": ("int st_plant_b(void);\nint st_plant_a(void) { return st_plant_b(); }\n",
+                          "uses st_plant_b of steps/plant_two_b.c"),
+    "steps/plant_two_b.c": ("int st_plant_a(void);\nint st_plant_b(void) { return st_plant_a(); }\n",
+                            "uses st_plant_a of steps/plant_two.c"),
+    "redact/plant_first.c": ("extern const int st_plant_table[];\n"
+                             "int st_plant_first(void) { return st_plant_table[0]; }\n", "in a circle of 3"),
+    "redact/plant_second.c": ("int st_plant_third(void);\nextern const int st_plant_table[];\n"
+                              "const int st_plant_table[] = {1};\n"
+                              "int st_plant_second(void) { return st_plant_third(); }\n", "in a circle of 3"),
+    "redact/plant_third.c": ("int st_plant_first(void);\nint st_plant_third(void) { return st_plant_first(); }\n",
+                             "in a circle of 3"),
+}
 FORMAT = {
     "schemas/innocent.c": (SPDX + "int st_f(int a)\n{\n\treturn a;\n}\n", None),
     "schemas/plant_spaces.c": (SPDX + "int st_f(int a)\n{\n        return a;\n}\n", "laid out differently"),
@@ -176,7 +192,7 @@ def over_tree(gate, root, faults):
         return missed(faults, *run_gate(gate, [copy]))
 
 
-def over_objects(root, faults):
+def over_objects(gate, faults):
     with tempfile.TemporaryDirectory() as copy:
         plant(copy, faults)
         objects = {True: [], False: []}
@@ -185,7 +201,8 @@ def over_objects(root, faults):
             os.makedirs(os.path.dirname(made), exist_ok=True)
             subprocess.run(["gcc", "-std=gnu11", "-fPIC", "-O0", "-c", path, "-o", made], cwd=copy, check=True)
             objects[tree.is_pure(path)].append(made)
-        return missed(faults, *run_gate("purity", [*objects[True], "--", *objects[False]]))
+        arguments = [*objects[True], "--", *objects[False]] if gate == "purity" else objects[True]
+        return missed(faults, *run_gate(gate, arguments))
 
 
 def over_commands(root, faults):
@@ -216,8 +233,8 @@ def over_compilers(root):
 def main(gate, root):
     if gate == "compile":
         wrong = over_compilers(root)
-    elif gate == "purity":
-        wrong = over_objects(root, PURITY)
+    elif gate in ("purity", "layers"):
+        wrong = over_objects(gate, {"purity": PURITY, "layers": LAYERS}[gate])
     elif gate == "tidy":
         wrong = over_commands(root, TIDY)
     else:
