@@ -148,6 +148,14 @@ class Client:
             time.sleep(0.01)
 
 
+class NotReady(AssertionError):
+    """The daemon ended before it was ready."""
+
+    def __init__(self, code, log):
+        super().__init__(f"no ready line; exit {code}: {log}")
+        self.code, self.log = code, log
+
+
 class Daemon:
     """A running stint serve. Its log lines gather in .log."""
 
@@ -161,7 +169,8 @@ class Daemon:
         if not line:
             self.process.wait(PATIENCE)
             self.reader.join(PATIENCE)
-            raise AssertionError(f"no ready line; exit {self.process.returncode}: {self.log}")
+            self.process.stdout.close()
+            raise NotReady(self.process.returncode, self.log)
         self.ready = json.loads(line)
         assert self.ready["event"] == "ready", self.ready
         self.url = self.ready["url"]

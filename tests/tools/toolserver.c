@@ -371,7 +371,9 @@ static bool answer_provider(struct visit *visit)
 	json_decref(usage);
 	visit->sse = kind == 2;
 	if (kind != 0) {
-		log_event(visit, "effect", NULL);
+		log_line(visit->tool, json_pack("{s:s,s:I,s:I}", "event", "effect", "seq",
+						(json_int_t)visit->seq, "billed",
+						(json_int_t)(fake.input + fake.output)));
 	}
 	return kind != 0;
 }
