@@ -182,38 +182,40 @@ void st_automaton_free(struct st_automaton *automaton)
 	st_free(automaton);
 }
 
-/* In the root: passes over the offsets where no needle begins. */
-static size_t root_skip(const struct st_automaton *automaton, const char *data, size_t at,
-			size_t end)
+uint32_t st_automaton_step(const struct st_automaton *automaton, uint32_t node, uint8_t byte)
+{
+	return node_next(automaton, node, byte);
+}
+
+uint32_t st_automaton_fail(const struct st_automaton *automaton, uint32_t node)
+{
+	return automaton->nodes[node].fail;
+}
+
+uint32_t st_automaton_live(const struct st_automaton *automaton, uint32_t node)
+{
+	while (node != 0 && automaton->nodes[node].children == 0)
+		node = automaton->nodes[node].fail;
+	return node;
+}
+
+size_t st_automaton_depth(const struct st_automaton *automaton, uint32_t node)
+{
+	return automaton->nodes[node].depth;
+}
+
+size_t st_automaton_hit(const struct st_automaton *automaton, uint32_t node, uint32_t *name)
+{
+	if (automaton->nodes[node].needle == NO_NEEDLE)
+		return 0;
+	*name = automaton->nodes[node].needle;
+	return automaton->needle_len[node];
+}
+
+size_t st_automaton_skip(const struct st_automaton *automaton, const char *data, size_t at,
+			 size_t end)
 {
 	while (end - at >= 4 && !filter_has(automaton, data + at))
 		at++;
 	return at;
-}
-
-size_t st_automaton_run(const struct st_automaton *automaton, struct st_automaton_state *state,
-			const char *data, size_t at, size_t end)
-{
-	state->hit_len = 0;
-	uint32_t node = state->node;
-	while (at < end) {
-		if (node == 0) {
-			at = root_skip(automaton, data, at, end);
-			if (at == end)
-				break;
-		}
-		node = node_next(automaton, node, (uint8_t)data[at++]);
-		if (automaton->nodes[node].needle != NO_NEEDLE) {
-			state->hit_len = automaton->needle_len[node];
-			state->hit_name = automaton->nodes[node].needle;
-			break;
-		}
-	}
-	state->node = node;
-	return at;
-}
-
-size_t st_automaton_held(const struct st_automaton *automaton, struct st_automaton_state state)
-{
-	return automaton->nodes[state.node].depth;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where does one of many exact needles occur in a text that arrives in pieces? */
+/* Where does one of many exact needles occur in a text? */
 #ifndef ST_REDACT_AUTOMATON_H
 #define ST_REDACT_AUTOMATON_H
 
@@ -23,21 +23,19 @@ struct st_automaton;
 struct st_automaton *st_automaton_new(struct st_needle *needles, size_t n);
 void st_automaton_free(struct st_automaton *automaton);
 
-/* How far a text got. All zero is the beginning. */
-struct st_automaton_state {
-	uint32_t node;
-	uint32_t hit_len; /* of the needle found last; 0: none */
-	uint32_t hit_name;
-};
-
-/*
- * Goes on from data[at] to data[end]. Returns the offset it reached: `end`, or less when it stops
- * behind a needle: then state->hit_len is not 0 (it is the longest needle that ends there).
- */
-size_t st_automaton_run(const struct st_automaton *automaton, struct st_automaton_state *state,
-			const char *data, size_t at, size_t end);
-
+/* A position in the automaton: how far the last bytes lead into the needles. 0 is nowhere. */
+uint32_t st_automaton_step(const struct st_automaton *automaton, uint32_t node, uint8_t byte);
+/* The position that holds fewer of the last bytes, the most that are still a beginning. */
+uint32_t st_automaton_fail(const struct st_automaton *automaton, uint32_t node);
+/* The same position, or of a needle's very end the longest one that may still go on. */
+uint32_t st_automaton_live(const struct st_automaton *automaton, uint32_t node);
 /* How many of the last bytes may be the beginning of a needle. */
-size_t st_automaton_held(const struct st_automaton *automaton, struct st_automaton_state state);
+size_t st_automaton_depth(const struct st_automaton *automaton, uint32_t node);
+/* The length of the longest needle that ends here, and its number; 0: none does. */
+size_t st_automaton_hit(const struct st_automaton *automaton, uint32_t node, uint32_t *name);
+/* From position 0: passes over the offsets from `at` where no needle begins, but none of the last
+ * three before `end`. */
+size_t st_automaton_skip(const struct st_automaton *automaton, const char *data, size_t at,
+			 size_t end);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "redact/chars.h"
+#include "redact/gap.h"
 #include "redact/spell.h"
 #include "schemas/mem.h"
 
@@ -67,13 +68,29 @@ static void form_add(struct adding *adding, size_t len)
 	forms->vault_len += len;
 }
 
+/* Adds the bytes behind the vault's end; then once more without what may interrupt a line, for
+ * text is read with and without that (view.h). */
+static void spelling_add(struct adding *adding, enum st_spelling spelling, const uint8_t *bytes,
+			 size_t len)
+{
+	struct st_forms *forms = adding->forms;
+	vault_reserve(forms, ST_SPELL_BYTES_MAX(len));
+	size_t spelt = st_spell(spelling, bytes, len, forms->vault + forms->vault_len);
+	size_t at = forms->vault_len;
+	form_add(adding, spelt);
+	if (memchr(bytes, '\n', len) == NULL && memchr(bytes, '\\', len) == NULL)
+		return;
+	vault_reserve(forms, ST_SPELL_BYTES_MAX(len));
+	uint8_t *out = forms->vault + forms->vault_len;
+	size_t stripped = st_gap_strip(forms->vault + at, spelt, out);
+	if (stripped < spelt)
+		form_add(adding, stripped);
+}
+
 static void spellings_add(struct adding *adding, const uint8_t *bytes, size_t len)
 {
-	for (int i = 0; i < ST_SPELLING_COUNT; i++) {
-		vault_reserve(adding->forms, ST_SPELL_BYTES_MAX(len));
-		uint8_t *out = adding->forms->vault + adding->forms->vault_len;
-		form_add(adding, st_spell((enum st_spelling)i, bytes, len, out));
-	}
+	for (int i = 0; i < ST_SPELLING_COUNT; i++)
+		spelling_add(adding, (enum st_spelling)i, bytes, len);
 }
 
 /* Lines like "}" or "-----BEGIN PRIVATE KEY-----" are in many harmless texts too. */

@@ -9,6 +9,7 @@
 #include "redact/redactor_private.h"
 #include "redact/scan.h"
 #include "redact/tree.h"
+#include "redact/view.h"
 #include "schemas/mem.h"
 
 #define WORD_SECRET_MIN 8 /* bytes of a secret of lower-case letters only */
@@ -127,9 +128,12 @@ int st_redactor_secret(struct st_redactor *redactor, const char *name, const voi
 
 static bool holds_secret(const struct st_redactor *redactor, const char *text)
 {
-	struct st_automaton_state state = {0};
-	(void)st_automaton_run(redactor->exact, &state, text, 0, strlen(text));
-	return state.hit_len > 0;
+	struct st_view view = {0};
+	struct st_view_hit hit;
+	const struct st_known known = {text, strlen(text), true};
+	bool found = st_view_run(&view, redactor->exact, &known, known.len, &hit);
+	st_view_fini(&view);
+	return found;
 }
 
 /* A name that is a secret itself, or holds one, would be shown in markers. */

@@ -28,30 +28,33 @@ void st_scan_init(struct st_scan *scan, const struct st_redactor *redactor)
 
 void st_scan_fini(struct st_scan *scan)
 {
+	st_view_fini(&scan->view);
 	st_spans_fini(&scan->exact);
 	st_spans_fini(&scan->shape);
 }
 
-static void exact_run(struct st_scan *scan, const char *data, size_t end)
+/* Looks for declared secrets up to `end` of a text. */
+static void exact_run(struct st_scan *scan, const struct st_known *text, size_t end)
 {
 	const struct st_redactor *redactor = scan->redactor;
-	if (redactor->exact == NULL)
-		scan->exact_at = end;
-	struct st_automaton_state *state = &scan->exact_state;
-	while (scan->exact_at < end) {
-		scan->exact_at =
-		    st_automaton_run(redactor->exact, state, data, scan->exact_at, end);
-		if (state->hit_len == 0)
-			continue;
-		assert(state->hit_len <= scan->exact_at);
-		size_t start = scan->exact_at - state->hit_len;
-		st_spans_add(&scan->exact,
-			     (struct st_span){.start = start,
-					      .end = scan->exact_at,
-					      .rule = redactor->names[state->hit_name],
-					      .rule_at = start,
-					      .declared = true});
+	struct st_view_hit hit;
+	if (redactor->exact == NULL) {
+		scan->view.at = end;
+		return;
 	}
+	while (st_view_run(&scan->view, redactor->exact, text, end, &hit))
+		st_spans_add(&scan->exact, (struct st_span){.start = hit.start,
+							    .end = hit.end,
+							    .rule = redactor->names[hit.name],
+							    .rule_at = hit.start,
+							    .declared = true});
+}
+
+/* No declared secret begins before this offset that is not found yet. */
+static size_t exact_settled(const struct st_scan *scan)
+{
+	return scan->redactor->exact != NULL ? st_view_settled(&scan->view, scan->redactor->exact)
+					     : scan->view.at;
 }
 
 static void find_add(struct st_scan *scan, const struct st_find *find)
@@ -320,19 +323,18 @@ static void emit(struct st_scan *scan, const char *data, size_t frontier, bool s
 /* The first byte that a rule may still come back to. */
 static size_t frontier_find(const struct st_scan *scan)
 {
-	size_t exact = scan->exact_at;
-	if (scan->redactor->exact != NULL)
-		exact -= st_automaton_held(scan->redactor->exact, scan->exact_state);
+	size_t exact = exact_settled(scan);
 	return exact < scan->tail_at ? exact : scan->tail_at;
 }
 
 void st_scan_advance(struct st_scan *scan, const char *data, size_t len, bool final,
 		     struct st_buf *out)
 {
+	const struct st_known text = {data, len, final};
 	bool cut;
 	size_t end;
 	while ((end = unit_end(scan, data, len, final, &cut)) > scan->unit_at) {
-		exact_run(scan, data, end);
+		exact_run(scan, &text, end);
 		unit_run(scan, data, scan->unit_at, end);
 		scan->unit_at = end;
 		if (cut) {
@@ -345,7 +347,7 @@ void st_scan_advance(struct st_scan *scan, const char *data, size_t len, bool fi
 				    : st_pem_tail_start(data, scan->tail_at, scan->unit_at);
 		emit(scan, data, frontier_find(scan), cut && scan->carry.rule != NULL, out);
 	}
-	exact_run(scan, data, len);
+	exact_run(scan, &text, len);
 	emit(scan, data, final ? len : frontier_find(scan), false, out);
 }
 
@@ -390,9 +392,7 @@ void st_scan_peek(struct st_scan *scan, const char *data, size_t len, struct st_
 	size_t until = len;
 	while (until > scan->unit_at && !st_char_is_space(data[until - 1]))
 		until--;
-	if (scan->redactor->exact != NULL)
-		until = least(until, scan->exact_at - st_automaton_held(scan->redactor->exact,
-									scan->exact_state));
+	until = least(until, exact_settled(scan));
 	if (scan->tail_at < scan->unit_at || until <= scan->out_at)
 		return;
 	until = least(until, budding_start(scan, data, len));
@@ -431,7 +431,7 @@ static void lower(size_t *offset, size_t bytes)
 void st_scan_drop(struct st_scan *scan, size_t bytes)
 {
 	assert(bytes <= st_scan_droppable(scan));
-	lower(&scan->exact_at, bytes);
+	st_view_drop(&scan->view, bytes);
 	lower(&scan->unit_at, bytes);
 	lower(&scan->newline_at, bytes);
 	lower(&scan->tail_at, bytes);

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "redact/automaton.h"
 #include "redact/pem.h"
 #include "redact/span.h"
+#include "redact/view.h"
 #include "schemas/buf.h"
 
 struct st_redactor;
@@ -27,12 +27,11 @@ struct st_carry {
  */
 struct st_scan {
 	const struct st_redactor *redactor;
-	struct st_automaton_state exact_state;
-	size_t exact_at;   /* declared secrets were looked for up to here */
-	size_t unit_at;	   /* the rules were asked up to here: a line's beginning, mostly */
-	size_t newline_at; /* no newline between unit_at and here */
-	size_t tail_at;	   /* base64 lines from here to unit_at may be a key's tail */
-	size_t out_at;	   /* everything up to here has left */
+	struct st_view view; /* of declared secrets */
+	size_t unit_at;	     /* the rules were asked up to here: a line's beginning, mostly */
+	size_t newline_at;   /* no newline between unit_at and here */
+	size_t tail_at;	     /* base64 lines from here to unit_at may be a key's tail */
+	size_t out_at;	     /* everything up to here has left */
 	struct st_pem pem;
 	struct st_carry carry;
 	struct st_spans exact;

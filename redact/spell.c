@@ -138,18 +138,9 @@ static size_t spell_json(enum st_spelling spelling, const uint8_t *bytes, size_t
 	return n;
 }
 
-static size_t spell_twice(enum st_spelling first, const uint8_t *bytes, size_t len, uint8_t *out)
+static const char *html_entity(enum st_spelling spelling, uint8_t byte)
 {
-	size_t cap = ST_SPELL_BYTES_MAX(len);
-	uint8_t *once = st_secret_alloc(cap);
-	size_t once_len = spell_json(first, bytes, len, once);
-	size_t n = spell_json(ST_SPELLING_JSON, once, once_len, out);
-	st_secret_free(once);
-	return n;
-}
-
-static const char *html_entity(uint8_t byte, bool numeric)
-{
+	bool numeric = spelling == ST_SPELLING_HTML_NUMERIC;
 	switch (byte) {
 	case '&':
 		return "&amp;";
@@ -161,9 +152,32 @@ static const char *html_entity(uint8_t byte, bool numeric)
 		return numeric ? "&#34;" : "&quot;";
 	case '\'':
 		return numeric ? "&#39;" : "&#x27;";
+	case '/':
+		return spelling == ST_SPELLING_HTML_SLASH ? "&#x2F;" : NULL;
 	default:
 		return NULL;
 	}
+}
+
+/* What one byte becomes in a spelling; NULL: it stays. */
+static const char *byte_text(enum st_spelling spelling, uint8_t byte)
+{
+	bool html = spelling >= ST_SPELLING_HTML && spelling <= ST_SPELLING_HTML_SLASH;
+	if (html)
+		return html_entity(spelling, byte);
+	if (byte == '\n')
+		return spelling == ST_SPELLING_CRLF	? "\r\n"
+		       : spelling == ST_SPELLING_SPACED ? " "
+		       : spelling == ST_SPELLING_PYTHON ? "\\n"
+							: NULL;
+	if (byte == '\'')
+		return spelling == ST_SPELLING_SHELL	? "'\\''"
+		       : spelling == ST_SPELLING_SQL	? "''"
+		       : spelling == ST_SPELLING_PYTHON ? "\\'"
+							: NULL;
+	if (byte == '"' && spelling == ST_SPELLING_CSV)
+		return "\"\"";
+	return byte == '\\' && spelling == ST_SPELLING_PYTHON ? "\\\\" : NULL;
 }
 
 /* The spellings in which one byte becomes one text: HTML, shell, CRLF. */
@@ -171,13 +185,12 @@ static size_t spell_bytes(enum st_spelling spelling, const uint8_t *bytes, size_
 {
 	size_t n = 0;
 	for (size_t i = 0; i < len; i++) {
-		const char *text = NULL;
-		if (spelling == ST_SPELLING_HTML || spelling == ST_SPELLING_HTML_NUMERIC)
-			text = html_entity(bytes[i], spelling == ST_SPELLING_HTML_NUMERIC);
-		else if (spelling == ST_SPELLING_SHELL && bytes[i] == '\'')
-			text = "'\\''";
-		else if (spelling == ST_SPELLING_CRLF && bytes[i] == '\n')
-			text = "\r\n";
+		const char *text = byte_text(spelling, bytes[i]);
+		bool marked = spelling == ST_SPELLING_SHELL_BARE && bytes[i] < 0x80 &&
+			      !st_char_is_alnum((char)bytes[i]) &&
+			      memchr("-_./:=+@%,", bytes[i], 10) == NULL;
+		if (marked)
+			out[n++] = '\\';
 		if (text != NULL)
 			n += put_text(out + n, text);
 		else
@@ -186,7 +199,25 @@ static size_t spell_bytes(enum st_spelling spelling, const uint8_t *bytes, size_
 	return n;
 }
 
-size_t st_spell(enum st_spelling spelling, const uint8_t *bytes, size_t len, uint8_t *out)
+/* Hex of every byte with something before or between. */
+static size_t spell_each(enum st_spelling spelling, const uint8_t *bytes, size_t len, uint8_t *out)
+{
+	const char *before = spelling == ST_SPELLING_HEX_ESCAPED   ? "\\x"
+			     : spelling == ST_SPELLING_JSON_ALL	   ? "\\u00"
+			     : spelling == ST_SPELLING_PERCENT_ALL ? "%"
+			     : spelling == ST_SPELLING_HEX_COLON   ? ":"
+								   : " ";
+	bool between = before[0] == ':' || before[0] == ' ';
+	size_t n = 0;
+	for (size_t i = 0; i < len; i++) {
+		if (i > 0 || !between)
+			n += put_text(out + n, before);
+		n += put_hex(out + n, bytes[i], before[0] == '%' ? HEX_UPPER : HEX_LOWER);
+	}
+	return n;
+}
+
+static size_t spell_once(enum st_spelling spelling, const uint8_t *bytes, size_t len, uint8_t *out)
 {
 	switch (spelling) {
 	case ST_SPELLING_HEX_LOWER:
@@ -214,19 +245,53 @@ size_t st_spell(enum st_spelling spelling, const uint8_t *bytes, size_t len, uin
 	case ST_SPELLING_JSON_ASCII:
 	case ST_SPELLING_JSON_ASCII_UPPER:
 		return spell_json(spelling, bytes, len, out);
-	case ST_SPELLING_JSON_TWICE:
-		return spell_twice(ST_SPELLING_JSON, bytes, len, out);
-	case ST_SPELLING_JSON_ASCII_TWICE:
-		return spell_twice(ST_SPELLING_JSON_ASCII, bytes, len, out);
-	case ST_SPELLING_JSON_ASCII_UPPER_TWICE:
-		return spell_twice(ST_SPELLING_JSON_ASCII_UPPER, bytes, len, out);
+	case ST_SPELLING_JSON_ALL:
+	case ST_SPELLING_HEX_ESCAPED:
+	case ST_SPELLING_HEX_COLON:
+	case ST_SPELLING_HEX_SPACE:
+	case ST_SPELLING_PERCENT_ALL:
+		return spell_each(spelling, bytes, len, out);
+	case ST_SPELLING_RAW:
+	case ST_SPELLING_CRLF:
 	case ST_SPELLING_HTML:
 	case ST_SPELLING_HTML_NUMERIC:
+	case ST_SPELLING_HTML_SLASH:
 	case ST_SPELLING_SHELL:
-	case ST_SPELLING_CRLF:
-	case ST_SPELLING_RAW:
+	case ST_SPELLING_SHELL_BARE:
+	case ST_SPELLING_SQL:
+	case ST_SPELLING_CSV:
+	case ST_SPELLING_PYTHON:
+	case ST_SPELLING_SPACED:
+	case ST_SPELLING_PERCENT_TWICE:
+	case ST_SPELLING_JSON_TWICE:
+	case ST_SPELLING_JSON_ASCII_TWICE:
+	case ST_SPELLING_JSON_ASCII_UPPER_TWICE:
 	case ST_SPELLING_COUNT:
 		break;
 	}
 	return spell_bytes(spelling, bytes, len, out);
+}
+
+/* What a spelling of a spelling is written in first; ST_SPELLING_COUNT: it is none. */
+static enum st_spelling spelling_within(enum st_spelling spelling)
+{
+	return spelling == ST_SPELLING_PERCENT_TWICE		? ST_SPELLING_PERCENT
+	       : spelling == ST_SPELLING_JSON_TWICE		? ST_SPELLING_JSON
+	       : spelling == ST_SPELLING_JSON_ASCII_TWICE	? ST_SPELLING_JSON_ASCII
+	       : spelling == ST_SPELLING_JSON_ASCII_UPPER_TWICE ? ST_SPELLING_JSON_ASCII_UPPER
+								: ST_SPELLING_COUNT;
+}
+
+size_t st_spell(enum st_spelling spelling, const uint8_t *bytes, size_t len, uint8_t *out)
+{
+	enum st_spelling within = spelling_within(spelling);
+	if (within == ST_SPELLING_COUNT)
+		return spell_once(spelling, bytes, len, out);
+	uint8_t *once = st_secret_alloc(ST_SPELL_BYTES_MAX(len));
+	size_t once_len = spell_once(within, bytes, len, once);
+	bool percent = spelling == ST_SPELLING_PERCENT_TWICE;
+	size_t n =
+	    spell_once(percent ? ST_SPELLING_PERCENT : ST_SPELLING_JSON, once, once_len, out);
+	st_secret_free(once);
+	return n;
 }

@@ -23,17 +23,29 @@ enum st_spelling {
 	ST_SPELLING_PERCENT_PATH,   /* slashes stay */
 	ST_SPELLING_PERCENT_FORM,   /* application/x-www-form-urlencoded */
 	ST_SPELLING_PERCENT_FORM_LOWER,
-	ST_SPELLING_JSON,	/* only what must be escaped */
-	ST_SPELLING_JSON_SLASH, /* and "\/" */
-	ST_SPELLING_JSON_HTML,	/* and \u0026 \u003c \u003e, as Go does */
-	ST_SPELLING_JSON_ASCII, /* and \uXXXX above 0x7f, hex in lower case */
+	ST_SPELLING_PERCENT_TWICE,
+	ST_SPELLING_PERCENT_ALL, /* every byte */
+	ST_SPELLING_JSON,	 /* only what must be escaped */
+	ST_SPELLING_JSON_SLASH,	 /* and "\/" */
+	ST_SPELLING_JSON_HTML,	 /* and \u0026 \u003c \u003e, as Go does */
+	ST_SPELLING_JSON_ASCII,	 /* and \uXXXX above 0x7f, hex in lower case */
 	ST_SPELLING_JSON_ASCII_UPPER,
 	ST_SPELLING_JSON_TWICE,
 	ST_SPELLING_JSON_ASCII_TWICE,
 	ST_SPELLING_JSON_ASCII_UPPER_TWICE,
+	ST_SPELLING_JSON_ALL, /* \u0061 for every byte */
 	ST_SPELLING_HTML,
 	ST_SPELLING_HTML_NUMERIC, /* &#34; &#39; */
+	ST_SPELLING_HTML_SLASH,	  /* and &#x2F; */
 	ST_SPELLING_SHELL,	  /* inside single quotes */
+	ST_SPELLING_SHELL_BARE,	  /* a backslash before what a shell would take */
+	ST_SPELLING_SQL,	  /* quotes doubled: SQL, YAML */
+	ST_SPELLING_CSV,
+	ST_SPELLING_PYTHON,	 /* repr() */
+	ST_SPELLING_HEX_ESCAPED, /* \x61 for every byte */
+	ST_SPELLING_HEX_COLON,	 /* 61:62 */
+	ST_SPELLING_HEX_SPACE,	 /* 61 62 */
+	ST_SPELLING_SPACED,	 /* a space for a line end */
 	ST_SPELLING_COUNT
 };
 
