@@ -141,6 +141,7 @@ static void gap_push(struct st_view *view, size_t len)
 		view->cap = view->cap == 0 ? 8 : 2 * view->cap;
 		view->gaps = st_realloc(view->gaps, view->cap * sizeof *view->gaps);
 	}
+	assert(view->gaps != NULL);
 	view->gaps[view->n++] = (struct st_view_gap){view->at, len};
 }
 

@@ -20,8 +20,8 @@ static const char *const SECRETS[] = {
     "plainfakevalue0123456789",
     "abababababababac0",
     "first fake line of it\nsecond/fake line",
-    "FAKEfakeFAKEfake0123456789/+abcdefghijklmnopqrstuvwxyz-FAKEfakeFAKEfake0123456789/+"
-    "abcdefghijklmnopqrstuvwxyz-zyxwvutsrqponmlkjihgfedcba9876543210",
+    ("FAKEfakeFAKEfake0123456789/+abcdefghijklmnopqrstuvwxyz-FAKEfakeFAKEfake0123456789/+"
+     "abcdefghijklmnopqrstuvwxyz-zyxwvutsrqponmlkjihgfedcba9876543210"),
 };
 #define SECRETS_N (sizeof SECRETS / sizeof SECRETS[0])
 
