@@ -7,6 +7,7 @@
 #include "orchestrator/call_end.h"
 #include "orchestrator/control.h"
 #include "orchestrator/decide.h"
+#include "orchestrator/jump.h"
 #include "orchestrator/queue.h"
 #include "orchestrator/recover.h"
 #include "orchestrator/registry.h"
@@ -145,6 +146,9 @@ void st_core_step(struct st_core *core, const struct st_event *event, struct st_
 	    .type = event->type,
 	    .idempotency = event->idempotency,
 	};
+	if (event->moved_ms != 0) {
+		st_core_move_clock(&turn, event->moved_ms);
+	}
 	switch (event->type) {
 	case ST_EVENT_SUBMIT:
 		st_run_submit(&turn, event);

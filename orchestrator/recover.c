@@ -27,6 +27,7 @@ struct loading {
 	struct st_run *run;   /* NULL: none yet, or this one is skipped */
 	struct st_wide *wide; /* the scope whose accounts follow */
 	struct st_diag *diag; /* or NULL */
+	st_time alive_at;     /* the store was in use then, as far as it knows; or NONE */
 	bool spoiled;	      /* what all runs share is damaged: none is taken in */
 };
 
@@ -93,8 +94,8 @@ static void load_run(struct loading *loading, const struct st_row_run *row)
 	run->active_ms = row->active_ms;
 	run->seq = row->seq;
 	memcpy(run->hash, row->hash, sizeof run->hash);
-	if (row->active_at != ST_TIME_NONE && row->last_at > row->active_at) {
-		run->active_ms += row->last_at - row->active_at; /* down time is nobody's */
+	if (row->active_at != ST_TIME_NONE && loading->alive_at > row->active_at) {
+		run->active_ms += loading->alive_at - row->active_at; /* down time is nobody's */
 	}
 	run->active_at = run->state == ST_RUN_RUNNING ? loading->turn->now : ST_TIME_NONE;
 	run->accounts.scope = ST_SCOPE_RUN;
@@ -371,12 +372,15 @@ static void load_row(struct loading *loading, const struct st_rows *rows, size_t
 	case ST_ROW_ANSWER:
 	case ST_ROW_TOKEN:
 		return;
+	case ST_ROW_PULSE:
+		loading->alive_at = row->pulse->at;
+		return;
 	}
 }
 
 void st_recover_load(struct st_turn *turn, const struct st_event *event)
 {
-	struct loading loading = {.turn = turn, .diag = event->load.diag};
+	struct loading loading = {.turn = turn, .diag = event->load.diag, .alive_at = ST_TIME_NONE};
 	for (size_t i = 0; i < event->load.rows->n; i++) {
 		load_row(&loading, event->load.rows, i);
 	}

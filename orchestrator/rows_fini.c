@@ -100,6 +100,7 @@ static void fini_row(struct st_row *row)
 	case ST_ROW_HOLD:
 	case ST_ROW_SETTLEMENT:
 	case ST_ROW_TOKEN:
+	case ST_ROW_PULSE:
 		break;
 	}
 }

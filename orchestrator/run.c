@@ -96,6 +96,7 @@ void st_run_emit(struct st_turn *turn, struct st_run *run, const char *type, str
 	}
 	st_timeline_link(run->hash, event, event->hash);
 	memcpy(run->hash, event->hash, sizeof run->hash);
+	st_run_count_time(run, turn->now);
 	st_core_mark(turn->core, run);
 }
 
@@ -108,6 +109,14 @@ struct st_chain st_run_chain(struct st_run *run, int step)
 		chain.of[scope] = &run->wide[scope]->accounts;
 	}
 	return chain;
+}
+
+void st_run_count_time(struct st_run *run, st_time now)
+{
+	if (run->active_at != ST_TIME_NONE) {
+		run->active_ms = st_run_active_ms(run, now);
+		run->active_at = now;
+	}
 }
 
 int64_t st_run_active_ms(const struct st_run *run, st_time now)

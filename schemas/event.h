@@ -81,6 +81,7 @@ struct st_idempotency {
 struct st_event {
 	enum st_event_type type;
 	st_time now;	    /* one reading for the whole event */
+	int64_t moved_ms;   /* by so much the clock was set since the event before; 0: it was not */
 	uint64_t random[2]; /* fresh for every event; ids and jitter come out of it */
 	void *reply;	    /* handed back in the reply effect; NULL: nobody waits */
 	/* NULL, or borrowed until the answer: an ST_OK answer is kept under it, in the same batch

@@ -45,7 +45,8 @@ int64_t st_row_artifact_no(int64_t call_no, size_t n);
 	X(TRANSCRIPT, transcript)                                                                  \
 	X(ARTIFACT, artifact)                                                                      \
 	X(ANSWER, answer)                                                                          \
-	X(TOKEN, token)
+	X(TOKEN, token)                                                                            \
+	X(PULSE, pulse)
 
 /* `insert` says whether the row is new; else the mutable columns (marked *) are updated. `char *`
  * members hold text that may contain secrets: the store seals them (see redact/seal.h) and never
@@ -254,6 +255,10 @@ struct st_row_token {
 	char name[ST_NAME_MAX];
 	st_time created_at;
 	st_time revoked_at;
+};
+
+struct st_row_pulse { /* one, written anew: the store was in use then */
+	st_time at;
 };
 
 enum st_row_type {

@@ -54,6 +54,8 @@ static const struct st_option serve_options[] = {
     CONFIG_OPTION,
     {"listen", "ADDR", "127.0.0.1:PORT (0: any) or unix:PATH; default 127.0.0.1:7420", NULL, 0},
     {"record", "FILE", "add every provider's answer to this cassette", NULL, 0},
+    {"accept-clock", NULL, "start although the store was in use later than the clock says", NULL,
+     0},
     END,
 };
 

@@ -126,6 +126,7 @@ static int start(struct serve *serve, const struct st_cli *cli, struct st_diag *
 	    .store_uri = st_cli_get(cli, "store"),
 	    .config_path = st_cli_get(cli, "config"),
 	    .record_path = st_cli_get(cli, "record"),
+	    .accept_clock = st_cli_has(cli, "accept-clock"),
 	};
 	int err = st_engine_new(&options, &serve->engine, diag);
 	if (err != ST_OK) {

@@ -66,7 +66,13 @@ static void fresh_words(struct st_engine *engine, uint64_t out[2])
 
 void st_engine_step(struct st_engine *engine, struct st_event *event)
 {
-	event->now = st_clock_now();
+	event->now = st_clock_read(&engine->clock, &event->moved_ms);
+	if (event->moved_ms != 0) {
+		st_log(ST_LOG_WARNING, "clock.set",
+		       "the clock was set by %lld ms; runs go on as "
+		       "if it had not been",
+		       (long long)event->moved_ms);
+	}
 	fresh_words(engine, event->random);
 	engine->counts.events++;
 	st_core_step(engine->core, event, &engine->open.update);

@@ -20,6 +20,7 @@ struct st_engine_options {
 	const char *store_uri;
 	const char *config_path; /* NULL: the built-in defaults */
 	const char *record_path; /* cassette to record to, or NULL */
+	bool accept_clock;	 /* the clock is right although the store was used later than now */
 };
 
 /* Opens the store, loads what is live and goes on with it. Gives *out. Failures

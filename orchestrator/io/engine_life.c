@@ -8,6 +8,25 @@
 #include "schemas/mem.h"
 
 #define GRACE_TICK_MS 20
+/* What a crash may leave uncounted of a run's wall_seconds. */
+#define PULSE_MS 10000
+/* The clock may have been a little ahead; a day of budget must not come back. */
+#define CLOCK_BACK_MAX_MS INT64_C(86400000)
+
+static void add_pulse(struct st_engine *engine)
+{
+	struct st_rows rows = {0};
+	st_rows_add_pulse(&rows)->at = st_clock_now();
+	st_engine_rows(engine, &rows, NULL);
+}
+
+static void on_pulse(uv_timer_t *timer)
+{
+	struct st_engine *engine = timer->data;
+	if (!engine->failed && st_core_runs(engine->core) > 0) {
+		add_pulse(engine);
+	}
+}
 
 static void add_handle(struct st_engine *engine, uv_handle_t *handle)
 {
@@ -26,6 +45,8 @@ static void start_handles(struct st_engine *engine)
 	add_handle(engine, (uv_handle_t *)&engine->idle);
 	add_handle(engine, (uv_handle_t *)&engine->timer);
 	add_handle(engine, (uv_handle_t *)&engine->grace);
+	(void)uv_timer_init(loop, &engine->pulse);
+	add_handle(engine, (uv_handle_t *)&engine->pulse);
 	(void)uv_check_start(&engine->check, st_engine_on_check);
 }
 
@@ -75,6 +96,27 @@ static void drop_recovered(struct st_engine *engine)
 	(void)uv_idle_stop(&engine->idle);
 }
 
+/* A clock that is far behind what the store has seen would give budgets twice. */
+static int check_clock(const struct st_engine *engine, const struct st_rows *rows,
+		       struct st_diag *diag)
+{
+	char last[ST_TIME_TEXT_MAX];
+	char now[ST_TIME_TEXT_MAX];
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct st_row *row = &rows->of[i];
+		if (row->type == ST_ROW_PULSE && !engine->options.accept_clock &&
+		    row->pulse->at - CLOCK_BACK_MAX_MS > engine->clock.wall) {
+			return st_fail(diag, ST_ERR_INVALID,
+				       "the clock says %s, but the store was in use at %s; set the "
+				       "clock, or, if it is right, start once with: stint serve "
+				       "--accept-clock",
+				       st_time_format(engine->clock.wall, now),
+				       st_time_format(row->pulse->at, last));
+		}
+	}
+	return ST_OK;
+}
+
 static int load_live(struct st_engine *engine, struct st_diag *diag)
 {
 	struct st_core_numbers numbers;
@@ -87,6 +129,9 @@ static int load_live(struct st_engine *engine, struct st_diag *diag)
 	int err = st_store_numbers(engine->store, &numbers, diag);
 	if (err == ST_OK) {
 		err = st_store_load_live(engine->store, &rows, diag);
+	}
+	if (err == ST_OK) {
+		err = check_clock(engine, &rows, diag);
 	}
 	if (err != ST_OK) {
 		st_rows_fini(&rows);
@@ -103,6 +148,8 @@ static int load_live(struct st_engine *engine, struct st_diag *diag)
 		drop_recovered(engine);
 		return st_fail(diag, damage.code, "%s", damage.text);
 	}
+	add_pulse(engine);
+	(void)uv_timer_start(&engine->pulse, on_pulse, PULSE_MS, PULSE_MS);
 	if (engine->n_writing == 0) {
 		st_engine_seal(engine); /* there may be nothing to write, but a time to wake */
 	}
@@ -145,6 +192,7 @@ int st_engine_new(const struct st_engine_options *options, struct st_engine **ou
 		return err;
 	}
 	start_handles(engine);
+	st_clock_start(&engine->clock);
 	err = load_live(engine, diag);
 	if (err != ST_OK) {
 		st_engine_close(engine, 0, NULL, NULL);
@@ -183,6 +231,7 @@ static void on_store_closed(void *arg)
 	uv_close((uv_handle_t *)&engine->idle, on_handle_closed);
 	uv_close((uv_handle_t *)&engine->timer, on_handle_closed);
 	uv_close((uv_handle_t *)&engine->grace, on_handle_closed);
+	uv_close((uv_handle_t *)&engine->pulse, on_handle_closed);
 }
 
 static void on_driver_closed(void *arg)

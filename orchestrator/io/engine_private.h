@@ -4,6 +4,7 @@
 #define ST_ORCHESTRATOR_IO_ENGINE_PRIVATE_H
 
 #include "orchestrator/core.h"
+#include "orchestrator/io/clock.h"
 #include "orchestrator/io/driver.h"
 #include "orchestrator/io/engine.h"
 #include "orchestrator/io/secrets.h"
@@ -49,6 +50,7 @@ struct st_engine {
 	struct st_driver *driver;
 	struct st_core *core;
 	char *work_dir;
+	struct st_clock clock;
 	struct st_batch open;
 	int n_writing; /* batches that the store has and has not written */
 	bool failed;
@@ -59,6 +61,7 @@ struct st_engine {
 	uv_idle_t idle;	  /* keeps the loop from sleeping while `open` holds something */
 	uv_timer_t timer; /* the core's deadline */
 	uv_timer_t grace;
+	uv_timer_t pulse; /* writes now and then that the store is in use */
 	int n_handles;
 	struct st_load *loads;
 	struct st_watcher *watchers;

@@ -367,8 +367,21 @@ int st_store_load(struct st_store_writer *writer, const struct st_id *run, struc
 	return err;
 }
 
+static int load_pulse(struct st_store_writer *writer, struct st_rows *out, struct st_diag *diag)
+{
+	struct reading r =
+	    query(writer, "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'alive_at'");
+	while (next(&r)) {
+		st_rows_add_pulse(out)->at = number(&r);
+	}
+	return end(&r, diag);
+}
+
 int st_store_load_live(struct st_store *store, struct st_rows *out, struct st_diag *diag)
 {
-	int err = load_scopes(&store->writer, out, diag);
+	int err = load_pulse(&store->writer, out, diag);
+	if (err == ST_OK) {
+		err = load_scopes(&store->writer, out, diag);
+	}
 	return err == ST_OK ? st_store_load(&store->writer, NULL, out, diag) : err;
 }

@@ -530,6 +530,14 @@ static int put_token(struct st_store_writer *writer, const struct st_row_token *
 	return run_statement(&b, diag, "a token");
 }
 
+static int put_pulse(struct st_store_writer *writer, const struct st_row_pulse *row,
+		     struct st_diag *diag)
+{
+	struct binding b = begin(writer, ST_STORE_SQL_PULSE_PUT);
+	number(&b, row->at);
+	return run_statement(&b, diag, "a pulse");
+}
+
 int st_store_put(struct st_store_writer *writer, const struct st_row *row, struct st_diag *diag)
 {
 	switch (row->type) {

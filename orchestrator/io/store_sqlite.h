@@ -54,7 +54,9 @@
 	X(ARTIFACT_INSERT, "INSERT INTO artifact VALUES (?,?,?,?,?,?,?,?,?,?,?)")                  \
 	X(ANSWER_INSERT, "INSERT INTO answer VALUES (?,?,?,?,?)")                                  \
 	X(TOKEN_INSERT, "INSERT INTO token VALUES (NULL,?,?,?,?,?,?,NULL)")                        \
-	X(TOKEN_UPDATE, "UPDATE token SET revoked_at=?2 WHERE id=?1 AND revoked_at IS NULL")
+	X(TOKEN_UPDATE, "UPDATE token SET revoked_at=?2 WHERE id=?1 AND revoked_at IS NULL")       \
+	X(PULSE_PUT, "INSERT INTO meta VALUES ('alive_at', ?1) ON CONFLICT (name) DO UPDATE SET "  \
+		     "value=excluded.value")
 
 enum st_store_sql {
 #define X(NAME, text) ST_STORE_SQL_##NAME,

@@ -8,6 +8,7 @@ import select
 import shlex
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -406,6 +407,26 @@ def test_a_run_that_sleeps_wakes_in_a_daemon_that_was_killed():
             place.env["STINT_URL"], place.env["STINT_TOKEN"] = daemon.url, place.token
             followed = expect(place.stint("timeline", run, "--follow"), DONE)
             assert "run.succeeded" in followed.stdout
+
+
+def test_a_clock_far_behind_the_store_is_refused_until_it_is_accepted():
+    with lib.Place() as place:
+        place.init()
+        with place.serve() as daemon:
+            daemon.stop()
+        db = sqlite3.connect(place.path("stint.db"))
+        with db:
+            found = db.execute("UPDATE meta SET value = value + ? WHERE name = 'alive_at'",
+                               (2 * 86400 * 1000,)).rowcount
+        db.close()
+        assert found == 1
+        done = expect(place.stint("serve", "--store", place.store, "--listen", "127.0.0.1:0"), USAGE)
+        assert "--accept-clock" in done.stderr and "was in use at" in done.stderr, done.stderr
+        path = place.write("run.json", definition({"id": "a", "uses": "noop"}))
+        expect(place.stint("run", path, "--store", place.store), USAGE)
+        with place.serve("--accept-clock") as daemon:
+            daemon.stop()
+        expect(place.stint("run", path, "--store", place.store), DONE)
 
 
 def test_tokens_on_a_store():

@@ -326,6 +326,16 @@ static inline void world_load_scopes(const struct world *w, struct st_rows *out)
 	}
 }
 
+static inline void world_load_pulse(const struct world *w, struct st_rows *out)
+{
+	for (size_t i = w->stored.n; i-- > 0;) {
+		if (w->stored.of[i].type == ST_ROW_PULSE) {
+			*st_rows_add_pulse(out) = *w->stored.of[i].pulse;
+			return;
+		}
+	}
+}
+
 static inline void world_gather(const struct world *w, struct st_rows *rows, int64_t run_no)
 {
 	world_load_run_row(w, rows, run_no);
@@ -525,6 +535,7 @@ static inline void world_crash(struct world *w, int64_t n_runs)
 	st_core_free(w->core);
 	w->core = st_core_new(&options, &numbers);
 	w->n_flights = 0;
+	world_load_pulse(w, &rows);
 	world_load_scopes(w, &rows);
 	for (int64_t no = 1; no <= n_runs; no++) {
 		world_gather(w, &rows, no);
