@@ -86,6 +86,15 @@ struct st_account *st_accounts_open(struct st_accounts *accounts, enum st_meter 
 	return account != NULL ? account : add_account(accounts, meter, limit);
 }
 
+/* The account to hold on and to settle to, or NULL: a step has accounts only of what is limited
+ * for it, since everything else that it uses is counted by its run. */
+static struct st_account *counted(struct st_accounts *accounts, enum st_meter meter)
+{
+	return accounts->scope == ST_SCOPE_STEP
+		   ? st_accounts_find(accounts, meter)
+		   : st_accounts_open(accounts, meter, ST_UNLIMITED);
+}
+
 static void touch(struct st_accounts *accounts, struct st_account *account)
 {
 	account->dirty = true;
@@ -169,8 +178,10 @@ bool st_ledger_hold(const struct st_chain *chain, const struct st_amounts *asked
 	for (size_t s = 0; s < ST_SCOPE_COUNT; s++) {
 		for (size_t i = 0; i < picked.n; i++) {
 			enum st_meter meter = picked.meters[i];
-			struct st_account *account =
-			    st_accounts_open(chain->of[s], meter, ST_UNLIMITED);
+			struct st_account *account = counted(chain->of[s], meter);
+			if (account == NULL) {
+				continue;
+			}
 			account->held += asked->of[meter];
 			assert(account->held >= asked->of[meter]);
 			touch(chain->of[s], account);
@@ -225,8 +236,10 @@ void st_ledger_settle(const struct st_chain *chain, const struct st_amounts *hel
 		assert(chain->of[s] != NULL);
 		for (size_t i = 0; i < picked.n; i++) {
 			enum st_meter m = picked.meters[i];
-			struct st_account *account =
-			    st_accounts_open(chain->of[s], m, ST_UNLIMITED);
+			struct st_account *account = counted(chain->of[s], m);
+			if (account == NULL) {
+				continue;
+			}
 			assert(account->held >= held->of[m]);
 			account->held -= held->of[m];
 			account->settled = st_add_saturating(account->settled, used->of[m]);

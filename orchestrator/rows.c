@@ -8,9 +8,40 @@
 #include "redact/redact.h"
 #include "schemas/json.h"
 
-static void run_row(const struct st_run *run, struct st_rows *rows)
+static bool has_open_call(const struct st_run *run)
+{
+	for (size_t i = 0; i < run->def->n_steps; i++) {
+		for (int k = 0; k < run->steps[i].n_items; k++) {
+			if (run->steps[i].items[k].flight != NULL) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* While a run runs, most that happens to it changes nothing of its row but the head of its
+ * timeline, which the timeline itself says. */
+static bool run_is_as_put(struct st_run *run)
+{
+	const struct st_run_put now = {.any = true,
+				       .paused = run->paused,
+				       .state = run->state,
+				       .failing = run->failing,
+				       .active_at = run->active_at,
+				       .active_ms = run->active_ms};
+	const struct st_run_put *put = &run->put;
+	bool same = put->any && run->state == ST_RUN_RUNNING && put->state == now.state &&
+		    put->paused == now.paused && put->failing == now.failing &&
+		    put->active_at == now.active_at && put->active_ms == now.active_ms;
+	run->put = now;
+	return same;
+}
+
+static void run_row(struct st_run *run, struct st_rows *rows)
 {
 	struct st_row_run *row = st_rows_add_run(rows);
+	row->head_only = run_is_as_put(run);
 	row->no = run->no;
 	row->id = run->id;
 	row->state = run->state;
@@ -21,6 +52,7 @@ static void run_row(const struct st_run *run, struct st_rows *rows)
 	row->active_at = run->active_at;
 	row->paused = run->paused;
 	row->halt = run->halt.id;
+	row->open = run->state != ST_RUN_RUNNING && has_open_call(run);
 	row->seq = run->seq;
 	memcpy(row->hash, run->hash, sizeof row->hash);
 	memcpy(row->error_code, run->error_code, sizeof row->error_code);

@@ -77,6 +77,16 @@ struct st_halt {
 	uint8_t params_hash[ST_HASH_BYTES];
 };
 
+/* What the run's row said when it was put last; see orchestrator/rows.c. */
+struct st_run_put {
+	bool any;
+	bool paused;
+	bool failing;
+	enum st_run_state state;
+	st_time active_at;
+	int64_t active_ms;
+};
+
 /* What there is only so much of at once. */
 enum st_slot { ST_SLOT_CALL, ST_SLOT_JOB, ST_SLOT_COUNT };
 
@@ -114,6 +124,7 @@ struct st_run {
 	st_time due;	   /* its place in the timer heap */
 	size_t heap_index; /* SIZE_MAX: not in the heap */
 	size_t table_index;
+	struct st_run_put put;
 };
 
 #endif

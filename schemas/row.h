@@ -53,6 +53,8 @@ int64_t st_row_artifact_no(int64_t call_no, size_t n);
  * writes them as they are. `struct st_clean *` members are written as text. All are owned. */
 struct st_row_run {
 	bool insert;
+	bool head_only; /* it runs, and no * column changed but those of its last event: a store
+			 * that finds them in its timeline need not write this row */
 	int64_t no;
 	struct st_id id;
 	char *def;		/* sealed; the definition's JSON text as decoded, params merged */
@@ -70,6 +72,7 @@ struct st_row_run {
 	st_time active_at;	     /* * running since, or NONE */
 	bool paused;		     /* * */
 	struct st_id halt;	     /* * the open halt, or none */
+	bool open;		     /* * not running, and a call has no end yet */
 	int64_t seq;		     /* * of the last event */
 	uint8_t hash[ST_HASH_BYTES]; /* * of the last event */
 	char error_code[48];	     /* * */
@@ -122,7 +125,7 @@ struct st_row_account {
 	int64_t overrun; /* * */
 };
 
-struct st_row_hold { /* insert only */
+struct st_row_hold { /* insert only; its CALL comes next */
 	int64_t no;
 	struct st_id id;
 	int64_t run_no;
@@ -132,7 +135,7 @@ struct st_row_hold { /* insert only */
 	struct st_amounts amounts;
 };
 
-struct st_row_call { /* one attempt */
+struct st_row_call { /* one attempt; with ended_at it comes next after its SETTLEMENT */
 	bool insert;
 	int64_t no;
 	struct st_id id;

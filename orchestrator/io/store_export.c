@@ -18,8 +18,11 @@ static const struct {
     {"run",
      "x.id AS 'id:r', x.name, x.kind, x.state, x.workflow, x.agent, x.user, x.project, x.tenant, "
      "x.platform, x.submitted_by, x.created_at AS 'created_at@', x.started_at AS 'started_at@', "
-     "x.ended_at AS 'ended_at@', x.active_ms, x.paused AS 'paused?', x.seq, x.hash AS 'hash#', "
-     "x.error_code, x.error, d.shown AS 'definition!' "
+     "x.ended_at AS 'ended_at@', x.active_ms, x.paused AS 'paused?', "
+     "CASE x.state WHEN 'running' THEN (SELECT seq FROM head WHERE run_no = x.no) "
+     "ELSE x.seq END AS seq, "
+     "CASE x.state WHEN 'running' THEN (SELECT hash FROM head WHERE run_no = x.no) "
+     "ELSE x.hash END AS 'hash#', x.error_code, x.error, d.shown AS 'definition!' "
      "FROM run x CROSS JOIN run r ON r.no = x.no JOIN def d ON d.run = x.no",
      "x.no = ?1"},
     {"step",

@@ -186,6 +186,7 @@ static void read_run(struct reading *r, struct st_row_run *row)
 	id(r, &row->halt);
 	row->seq = number(r);
 	bytes(r, row->hash, sizeof row->hash);
+	r->damaged = r->damaged || number(r) == 0; /* the end of its timeline is gone */
 	name(r, row->error_code, sizeof row->error_code);
 }
 
@@ -253,8 +254,7 @@ static int load_calls(struct st_store_writer *writer, const struct st_row_run *r
 			  "c.id, c.attempt, "
 			  "c.kind, c.idempotence, c.params_hash, c.at, c.state "
 			  "FROM call c JOIN hold h ON h.no = c.hold "
-			  "WHERE c.run_no = ?1 AND c.state IN ('held', 'sent', "
-			  "'in_doubt') ORDER BY c.no");
+			  "WHERE c.run_no = ?1 AND c.ended_at IS NULL ORDER BY c.no");
 	(void)sqlite3_bind_int64(r.stmt, 1, run->no);
 	while (next(&r)) {
 		struct st_row_hold *hold = st_rows_add_hold(out);
@@ -311,10 +311,13 @@ static int load_halt(struct st_store_writer *writer, const struct st_row_run *ru
 }
 
 #define RUN_COLUMNS                                                                                \
-	"SELECT no, id, submitted_by, created_at, sealed, state, started_at, "                     \
-	"ended_at, "                                                                               \
-	"last_at, active_ms, active_at, paused, halt, seq, hash, error_code FROM "                 \
-	"run JOIN def ON run = no "
+	"SELECT r.no, r.id, submitted_by, created_at, sealed, state, started_at, ended_at, "       \
+	"coalesce(e.at, last_at), active_ms, active_at, paused, halt, coalesce(e.seq, r.seq), "    \
+	"coalesce(e.hash, r.hash), e.seq >= r.seq OR NOT EXISTS (SELECT 1 FROM event "             \
+	"WHERE n > 0 AND run_no = r.no), error_code "                                              \
+	"FROM run r JOIN def ON run = r.no LEFT JOIN event e ON e.no = "                           \
+	"(SELECT f.no + f.n - 1 FROM event f WHERE f.n > 0 AND f.run_no = r.no "                   \
+	"ORDER BY f.seq DESC LIMIT 1) "
 
 static int load_parts(struct st_store_writer *writer, const struct st_row_run *run,
 		      struct st_rows *out, struct st_diag *diag)
@@ -334,10 +337,8 @@ static int load_parts(struct st_store_writer *writer, const struct st_row_run *r
 
 /* Halted runs stay on disk until somebody decides, unless a call of theirs was
  * in flight. */
-static const char live_sql[] =
-    RUN_COLUMNS "WHERE (ended_at IS NULL AND state IN ('queued', 'running')) OR no IN "
-		"(SELECT run_no FROM call WHERE ended_at IS NULL) ORDER BY no";
-static const char one_sql[] = RUN_COLUMNS "WHERE id = ?1";
+static const char live_sql[] = RUN_COLUMNS "WHERE r.no IN (SELECT no FROM live) ORDER BY r.no";
+static const char one_sql[] = RUN_COLUMNS "WHERE r.id = ?1";
 
 int st_store_load(struct st_store_writer *writer, const struct st_id *run, struct st_rows *out,
 		  struct st_diag *diag)

@@ -109,15 +109,14 @@ enum {
 	HOLD_INTENT,
 	HOLD_WORKFLOW
 };
-#define HOLDS(how)                                                                                 \
+#define HOLDS                                                                                      \
 	"SELECT x.id, c.id, c.attempt, r.id, " ST_READ_PLACE_COLUMNS ", c.state, x.at, "           \
 	"x.amounts, c.intent, r.workflow, r.agent, r.user, r.project, r.tenant, r.platform "       \
-	"FROM call c " how "JOIN hold x ON x.no = c.hold JOIN run r ON r.no = "                    \
-	"c.run_no " ST_READ_PLACE_JOIN "WHERE c.ended_at IS NULL "                                 \
-	"AND NOT EXISTS (SELECT 1 FROM settlement t WHERE t.hold = c.hold) "
-static const char holds_of_run_sql[] = HOLDS("") "AND c.run_no = ?1 ORDER BY c.no";
+	"FROM run r CROSS JOIN call c ON c.run_no = r.no JOIN hold x ON x.no = "                   \
+	"c.no " ST_READ_PLACE_JOIN "WHERE c.ended_at IS NULL "
+static const char holds_of_run_sql[] = HOLDS "AND r.no = ?1 ORDER BY c.no";
 static const char holds_sql[] =
-    HOLDS("INDEXED BY call_open ") "AND r.tenant = coalesce(?1, r.tenant) ORDER BY c.no";
+    HOLDS "AND r.no IN (SELECT no FROM live) AND r.tenant = coalesce(?1, r.tenant) ORDER BY c.no";
 
 /* The same amounts stand on every scope that the call touches. */
 static void put_scope_amounts(struct st_buf *out, enum st_scope scope, const char *scope_id,

@@ -379,8 +379,9 @@ static int put_open_halt(struct telling *telling)
 
 static const char run_sql[] =
     "SELECT id, name, kind, state, paused, workflow, agent, user, project, tenant, platform, "
-    "submitted_by, created_at, started_at, ended_at, active_ms, seq, error_code, error "
-    "FROM run WHERE no = ?1";
+    "submitted_by, created_at, started_at, ended_at, active_ms, "
+    "CASE state WHEN 'running' THEN (SELECT seq FROM head WHERE run_no = ?1) ELSE seq END, "
+    "error_code, error FROM run WHERE no = ?1";
 
 static int put_head(struct telling *telling)
 {

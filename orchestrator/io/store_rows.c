@@ -185,6 +185,9 @@ static int put_def(struct st_store_writer *writer, const struct st_row_run *row,
 static int put_run(struct st_store_writer *writer, const struct st_row_run *row,
 		   struct st_diag *diag)
 {
+	if (row->head_only) {
+		return ST_OK;
+	}
 	struct binding b =
 	    begin(writer, row->insert ? ST_STORE_SQL_RUN_INSERT : ST_STORE_SQL_RUN_UPDATE);
 	number(&b, row->no);
@@ -207,6 +210,7 @@ static int put_run(struct st_store_writer *writer, const struct st_row_run *row,
 	moment(&b, row->active_at);
 	number(&b, row->paused);
 	id(&b, &row->halt);
+	number(&b, row->open);
 	number(&b, row->seq);
 	bytes(&b, row->hash, sizeof row->hash);
 	name_or_nothing(&b, row->error_code);
@@ -291,49 +295,59 @@ static int put_account(struct st_store_writer *writer, const struct st_row_accou
 	return run_statement(&b, diag, "an account");
 }
 
+/* One row with its call, which comes next. */
 static int put_hold(struct st_store_writer *writer, const struct st_row_hold *row,
 		    struct st_diag *diag)
 {
-	struct binding b = begin(writer, ST_STORE_SQL_HOLD_INSERT);
+	(void)diag;
+	writer->hold = row;
+	return ST_OK;
+}
+
+static int insert_attempt(struct st_store_writer *writer, const struct st_row_call *row,
+			  struct st_diag *diag)
+{
+	const struct st_row_hold *hold = writer->hold;
+	writer->hold = NULL;
+	if (hold == NULL || hold->no != row->hold_no) {
+		return st_fail(diag, ST_ERR_INVALID, "a call comes without its hold");
+	}
+	struct binding b = begin(writer, ST_STORE_SQL_ATTEMPT_INSERT);
 	number(&b, row->no);
 	id(&b, &row->id);
+	number(&b, row->attempt);
+	id(&b, &hold->id);
 	number(&b, row->run_no);
 	number(&b, row->step);
 	number(&b, row->item);
+	name(&b, row->kind);
+	number(&b, row->idempotence);
+	bytes(&b, row->params_hash, sizeof row->params_hash);
+	clean(&b, row->params);
+	clean(&b, row->intent);
 	number(&b, row->at);
-	amounts(&b, &row->amounts);
-	return run_statement(&b, diag, "a hold");
-}
-
-static int put_call(struct st_store_writer *writer, const struct st_row_call *row,
-		    struct st_diag *diag)
-{
-	struct binding b =
-	    begin(writer, row->insert ? ST_STORE_SQL_CALL_INSERT : ST_STORE_SQL_CALL_UPDATE);
-	number(&b, row->no);
-	if (row->insert) {
-		id(&b, &row->id);
-		number(&b, row->attempt);
-		number(&b, row->hold_no);
-		number(&b, row->run_no);
-		number(&b, row->step);
-		number(&b, row->item);
-		name(&b, row->kind);
-		number(&b, row->idempotence);
-		bytes(&b, row->params_hash, sizeof row->params_hash);
-		clean(&b, row->params);
-		clean(&b, row->intent);
-		number(&b, row->at);
-	}
+	amounts(&b, &hold->amounts);
 	name(&b, st_machine_state_name(&st_hold_machine, (int)row->state));
-	moment(&b, row->ended_at);
-	clean(&b, row->result);
 	return run_statement(&b, diag, "a call");
 }
 
+/* One row with what it says of its call, which comes next. */
 static int put_settlement(struct st_store_writer *writer, const struct st_row_settlement *row,
 			  struct st_diag *diag)
 {
+	(void)diag;
+	writer->settlement = row;
+	return ST_OK;
+}
+
+static int insert_settlement(struct st_store_writer *writer, const struct st_row_call *call,
+			     struct st_diag *diag)
+{
+	const struct st_row_settlement *row = writer->settlement;
+	writer->settlement = NULL;
+	if (row == NULL || row->hold_no != call->no || row->at != call->ended_at) {
+		return st_fail(diag, ST_ERR_INVALID, "a call ends without its settlement");
+	}
 	struct binding b = begin(writer, ST_STORE_SQL_SETTLEMENT_INSERT);
 	number(&b, row->hold_no);
 	number(&b, row->at);
@@ -342,7 +356,23 @@ static int put_settlement(struct st_store_writer *writer, const struct st_row_se
 	amounts(&b, &row->used);
 	amounts(&b, &row->overrun);
 	name(&b, row->by);
+	clean(&b, call->result);
 	return run_statement(&b, diag, "a settlement");
+}
+
+static int put_call(struct st_store_writer *writer, const struct st_row_call *row,
+		    struct st_diag *diag)
+{
+	if (row->insert) {
+		return insert_attempt(writer, row, diag);
+	}
+	if (row->ended_at != ST_TIME_NONE) {
+		return insert_settlement(writer, row, diag);
+	}
+	struct binding b = begin(writer, ST_STORE_SQL_ATTEMPT_UPDATE);
+	number(&b, row->no);
+	name(&b, st_machine_state_name(&st_hold_machine, (int)row->state));
+	return run_statement(&b, diag, "a call");
 }
 
 static int put_grant(struct st_store_writer *writer, const struct st_row_grant *row,
@@ -435,6 +465,8 @@ int st_store_put_events(struct st_store_writer *writer, struct st_diag *diag)
 	size_t n = writer->n_events;
 	int err = ST_OK;
 	writer->n_events = 0;
+	assert(writer->hold == NULL); /* each was followed by its call */
+	assert(writer->settlement == NULL);
 	if (n > 1) {
 		qsort(events, n, sizeof events[0], compare_events);
 	}

@@ -19,12 +19,12 @@
 	X(COMMIT, "COMMIT")                                                                        \
 	X(ROLLBACK, "ROLLBACK")                                                                    \
 	X(RUN_INSERT, "INSERT INTO run VALUES "                                                    \
-		      "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                         \
+		      "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                       \
 	X(DEF_INSERT, "INSERT INTO def VALUES (?,?,?)")                                            \
 	X(RUN_UPDATE, "UPDATE run SET state=?2, started_at=?3, ended_at=?4, last_at=?5, "          \
 		      "active_ms=?6, "                                                             \
-		      "active_at=?7, paused=?8, halt=?9, seq=?10, hash=?11, error_code=?12, "      \
-		      "error=coalesce(?13, error) WHERE no=?1")                                    \
+		      "active_at=?7, paused=?8, halt=?9, open=?10, seq=?11, hash=?12, "            \
+		      "error_code=?13, error=coalesce(?14, error) WHERE no=?1")                    \
 	X(STEP_INSERT, "INSERT INTO step VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")            \
 	X(STEP_UPDATE, "UPDATE step SET state=?4, item_state=?5, n_items=?6, "                     \
 		       "attempt=?7, resends=?8, due=?9, "                                          \
@@ -39,11 +39,9 @@
 	X(ACCOUNT_UPDATE, "UPDATE account SET \"limit\"=?5, granted=?6, "                          \
 			  "settled=?7, held=?8, overrun=?9 "                                       \
 			  "WHERE no=?1")                                                           \
-	X(HOLD_INSERT, "INSERT INTO hold VALUES (?,?,?,?,?,?,?)")                                  \
-	X(CALL_INSERT, "INSERT INTO call VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                \
-	X(CALL_UPDATE, "UPDATE call SET state=?2, ended_at=?3, result=coalesce(?4, "               \
-		       "result) WHERE no=?1")                                                      \
-	X(SETTLEMENT_INSERT, "INSERT INTO settlement VALUES (?,?,?,?,?,?,?)")                      \
+	X(ATTEMPT_INSERT, "INSERT INTO attempt VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")            \
+	X(ATTEMPT_UPDATE, "UPDATE attempt SET state=?2 WHERE no=?1")                               \
+	X(SETTLEMENT_INSERT, "INSERT INTO settlement VALUES (?,?,?,?,?,?,?,?)")                    \
 	X(GRANT_INSERT, "INSERT INTO grant_ VALUES (NULL,?,?,?,?,?,?,?,?)")                        \
 	X(HALT_INSERT, "INSERT INTO halt VALUES (NULL,?,?,?,?,?,?,?,?,?,?,NULL,NULL,NULL,NULL)")   \
 	X(HALT_UPDATE, "UPDATE halt SET decided_at=?2, decision=?3, by=?4, "                       \
@@ -81,6 +79,8 @@ struct st_store_writer {
 	struct st_store_event *events; /* of this transaction, written at its end */
 	size_t n_events;
 	size_t events_cap;
+	const struct st_row_hold *hold;		    /* put, to be written with the call behind it */
+	const struct st_row_settlement *settlement; /* the same */
 };
 
 /* One batch or one load, in order. */

@@ -248,10 +248,22 @@ static void a_hold_is_settled_for_what_was_used(void **state)
 	      "platform tokens -+0 settled 0 held 60 left -1 over 0",
 	      "settle tokens=60 -> tokens=45 = nothing",
 	      "run tokens 100+0 settled 45 held 0 left 55 over 0",
-	      "tenant tokens 1000+0 settled 45 held 0 left 955 over 0",
-	      "step tokens -+0 settled 45 held 0 left -1 over 0", "hold tokens=55 = ok",
-	      "hold tokens=1 = run:tokens:0:1", "void tokens=55", "hold tokens=1 = ok",
-	      "run tokens 100+0 settled 45 held 1 left 54 over 0");
+	      "tenant tokens 1000+0 settled 45 held 0 left 955 over 0", "step tokens none",
+	      "hold tokens=55 = ok", "hold tokens=1 = run:tokens:0:1", "void tokens=55",
+	      "hold tokens=1 = ok", "run tokens 100+0 settled 45 held 1 left 54 over 0");
+}
+
+/* What the run counts anyway needs no account for each of its steps. */
+static void a_step_has_an_account_only_where_it_is_limited(void **state)
+{
+	(void)state;
+	TABLE("limit step tokens 50", "hold tokens=20,credits=1 = ok",
+	      "step tokens 50+0 settled 0 held 20 left 30 over 0", "step credits none",
+	      "run credits -+0 settled 0 held 1 left -1 over 0",
+	      "settle tokens=20,credits=1 -> tokens=30,credits=2,cost_nusd=3 = "
+	      "tokens=10,credits=1,cost_nusd=3",
+	      "step tokens 50+0 settled 30 held 0 left 20 over 10", "step credits none",
+	      "step cost_nusd none", "run credits -+0 settled 2 held 0 left -1 over 1");
 }
 
 static void the_widest_scope_refuses_for_all(void **state)
@@ -311,7 +323,7 @@ static void what_was_not_held_is_overrun_whole(void **state)
 	      "settle tokens=10 -> tokens=5,cost_nusd=12,credits=2 = cost_nusd=12,credits=2",
 	      "run tokens 100+0 settled 5 held 0 left 95 over 0",
 	      "run cost_nusd 10+0 settled 12 held 0 left 0 over 12",
-	      "step credits -+0 settled 2 held 0 left -1 over 2",
+	      "workflow credits -+0 settled 2 held 0 left -1 over 2",
 	      "hold tokens=1,cost_nusd=1 = run:cost_nusd:0:3");
 }
 
@@ -333,19 +345,19 @@ static void the_largest_numbers_do_not_wrap(void **state)
 	      "run tokens 9223372036854775807+0 settled 0 held 9223372036854775807 left 0 over 0",
 	      /* Without a limit an ask is refused only when it could no longer be counted, and
 	       * then no grant helps. */
-	      "hold tokens=1 = step:tokens:0:0,run:tokens:0:0,workflow:tokens:0:0,agent:tokens:0:0,"
+	      "hold tokens=1 = run:tokens:0:0,workflow:tokens:0:0,agent:tokens:0:0,"
 	      "user:tokens:0:0,project:tokens:0:0,tenant:tokens:0:0,platform:tokens:0:0",
 	      "settle tokens=max -> tokens=max = nothing",
 	      "settle nothing -> tokens=max = tokens=max",
 	      "run tokens 9223372036854775807+0 settled 9223372036854775807 held 0 left 0 over "
 	      "9223372036854775807",
 	      "settle nothing -> tokens=max = tokens=max",
-	      "step tokens -+0 settled 9223372036854775807 held 0 left -1 over "
+	      "user tokens -+0 settled 9223372036854775807 held 0 left -1 over "
 	      "9223372036854775807");
 	TABLE("limit run tokens 5", "hold tokens=max = run:tokens:5:9223372036854775802",
 	      "grant run tokens 9223372036854775802", "hold tokens=max = ok", "void tokens=max",
 	      "hold tokens=1 = ok",
-	      "hold tokens=max = step:tokens:9223372036854775806:0,"
+	      "hold tokens=max = "
 	      "run:tokens:9223372036854775806:0,workflow:tokens:9223372036854775806:0,"
 	      "agent:tokens:9223372036854775806:0,user:tokens:9223372036854775806:0,"
 	      "project:tokens:9223372036854775806:0,tenant:tokens:9223372036854775806:0,"
@@ -468,12 +480,12 @@ static void what_changes_is_marked_and_nothing_else(void **state)
 	st_ledger_check(&w.chain, &tokens, &w.verdict);
 	assert_int_equal(dirty_count(&w, ST_METER_TOKENS), 0);
 	assert_true(st_ledger_hold(&w.chain, &tokens, &w.verdict));
-	assert_int_equal(dirty_count(&w, ST_METER_TOKENS), ST_SCOPE_COUNT);
+	assert_int_equal(dirty_count(&w, ST_METER_TOKENS), ST_SCOPE_COUNT - 1);
 	clean(&w);
 	assert_false(st_ledger_hold(&w.chain, &tokens, &w.verdict));
 	assert_int_equal(dirty_count(&w, ST_METER_TOKENS), 0);
 	st_ledger_settle(&w.chain, &tokens, &tokens, &overrun);
-	assert_int_equal(dirty_count(&w, ST_METER_TOKENS), ST_SCOPE_COUNT);
+	assert_int_equal(dirty_count(&w, ST_METER_TOKENS), ST_SCOPE_COUNT - 1);
 	clean(&w);
 	st_ledger_grant(&w.accounts[ST_SCOPE_RUN], ST_METER_TOKENS, 1);
 	assert_int_equal(dirty_count(&w, ST_METER_TOKENS), 1);
@@ -532,6 +544,9 @@ static bool model_allows(const struct model *model, const struct st_amounts *ask
 	*refusals = 0;
 	for (size_t s = 0; s < ST_SCOPE_COUNT; s++) {
 		for (size_t m = 0; m < ST_METER_COUNT; m++) {
+			if (s == ST_SCOPE_STEP && model->limit[s][m] == ST_UNLIMITED) {
+				continue; /* no account */
+			}
 			uint64_t total =
 			    model->limit[s][m] < 0
 				? INT64_MAX
@@ -781,6 +796,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_hold_is_settled_for_what_was_used),
+	    cmocka_unit_test(a_step_has_an_account_only_where_it_is_limited),
 	    cmocka_unit_test(the_widest_scope_refuses_for_all),
 	    cmocka_unit_test(every_refusal_is_named_narrowest_first_then_by_meter),
 	    cmocka_unit_test(an_ask_of_nothing_is_never_refused_and_touches_nothing),

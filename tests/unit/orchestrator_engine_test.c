@@ -218,7 +218,7 @@ static void after_a_failed_write_nothing_leaves_and_all_are_answered(void **stat
 	struct asker third = asks();
 	struct asker unknown = asks();
 	rig_init(&rig);
-	(void)rig_sql(&rig, "CREATE TRIGGER full BEFORE INSERT ON hold BEGIN "
+	(void)rig_sql(&rig, "CREATE TRIGGER full BEFORE INSERT ON attempt BEGIN "
 			    "SELECT RAISE(ABORT, 'full'); END");
 	rig_submit(&rig, NOOP, &first);
 	(void)uv_run(&rig.loop, UV_RUN_NOWAIT); /* the first batch is being written */

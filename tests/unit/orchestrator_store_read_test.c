@@ -102,6 +102,7 @@ static void halt_run_1(struct fixture *f)
 	struct st_row_run *run = rig_add_run(f->rig, &f->rows, 1);
 	run->state = ST_RUN_HALTED;
 	run->halt = rig_id('x', 1);
+	run->open = true;
 	struct st_row_step *find = rig_add_step(&f->rows, 1, 0, 0);
 	find->state = ST_STEP_SUCCEEDED;
 	find->item_state = ST_ITEM_SUCCEEDED;

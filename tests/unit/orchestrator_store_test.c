@@ -205,6 +205,7 @@ static void live_runs_are_loaded_and_parked_ones_stay(void **state)
 		struct st_row_run *run = rig_add_run(rig, &rows, no);
 		run->state = no == 1 ? ST_RUN_SUCCEEDED : no == 4 ? ST_RUN_RUNNING : ST_RUN_HALTED;
 		run->ended_at = no == 1 ? RIG_T0 : ST_TIME_NONE;
+		run->open = no == 3;
 	}
 	(void)rig_add_call(rig, &rows, 7, 3, 0);
 	assert_int_equal(rig_write(rig, &rows), ST_OK);
@@ -243,15 +244,70 @@ static void a_call_without_its_hold_is_refused(void **state)
 {
 	struct store_rig *rig = *state;
 	struct st_rows rows = {0};
-	struct st_rows call = {0};
+	(void)rig_add_run(rig, &rows, 1);
+	rig_add_call(rig, &rows, 1, 1, 0)->hold_no = 2;
+	assert_true(rig_write(rig, &rows) < 0);
+	assert_non_null(strstr(rig->diag.text, "without its hold"));
+	assert_true(ask(rig, "SELECT count(*) FROM run") == 0);
+}
+
+static void an_end_of_no_hold_is_refused(void **state)
+{
+	struct store_rig *rig = *state;
+	struct st_rows rows = {0};
+	const struct st_amounts used = rig_amounts(1, 0);
+	(void)rig_add_run(rig, &rows, 1);
+	rig_add_end(rig, &rows, 1, &used);
+	assert_true(rig_write(rig, &rows) < 0);
+	assert_non_null(strstr(rig->diag.text, "FOREIGN KEY"));
+}
+
+static void a_call_that_ends_without_its_settlement_is_refused(void **state)
+{
+	struct store_rig *rig = *state;
+	struct st_rows rows = {0};
 	(void)rig_add_run(rig, &rows, 1);
 	(void)rig_add_call(rig, &rows, 1, 1, 0);
-	st_rows_move(&call, &rows.of[rows.n - 1]);
-	rows.n--; /* the call alone, in a batch of its own */
-	call.of[0].call->hold_no = 2;
+	struct st_row_call *call = st_rows_add_call(&rows);
+	call->no = 1;
+	call->state = ST_HOLD_SETTLED;
+	call->ended_at = RIG_T0 + 30;
+	assert_true(rig_write(rig, &rows) < 0);
+	assert_non_null(strstr(rig->diag.text, "without its settlement"));
+}
+
+/* The row of a running run is written when more than its timeline changes. */
+static void the_timeline_says_how_far_a_running_run_is(void **state)
+{
+	struct store_rig *rig = *state;
+	struct st_rows rows = {0};
+	(void)rig_add_run(rig, &rows, 1);
+	rig_add_event(rig, &rows, 1, 1);
 	assert_int_equal(rig_write(rig, &rows), ST_OK);
-	assert_true(rig_write(rig, &call) < 0);
-	assert_non_null(strstr(rig->diag.text, "FOREIGN KEY"));
+	for (int64_t seq = 2; seq <= 4; seq++) {
+		rig_add_event(rig, &rows, 1, seq);
+	}
+	struct st_row_run *run = st_rows_add_run(&rows);
+	run->no = 1;
+	run->head_only = true;
+	run->state = ST_RUN_FAILED; /* must not be looked at */
+	assert_int_equal(rig_write(rig, &rows), ST_OK);
+	rig_close(rig);
+	assert_int_equal(rig_open(rig), ST_OK);
+	assert_int_equal(st_store_load_live(rig->store, &rows, &rig->diag), ST_OK);
+	const struct st_row_run *loaded = nth(&rows, ST_ROW_RUN, 0)->run;
+	assert_int_equal(loaded->state, ST_RUN_RUNNING);
+	assert_int_equal(loaded->seq, 4);
+	assert_int_equal(loaded->hash[0], 4);
+	assert_true(loaded->last_at == RIG_T0 + 4);
+	st_rows_fini(&rows);
+	assert_true(ask(rig, "SELECT seq FROM v_run") == 4);
+	assert_true(ask(rig, "SELECT hash LIKE '040404%' FROM v_run") == 1);
+	rig_close(rig);
+	(void)ask(rig, "DELETE FROM event WHERE seq = 4"); /* its end is gone: nobody goes on */
+	assert_int_equal(rig_open(rig), ST_OK);
+	assert_int_equal(st_store_load_live(rig->store, &rows, &rig->diag), ST_ERR_CORRUPT);
+	st_rows_fini(&rows);
 }
 
 /* Batches and loads are done in the order given. */
@@ -565,6 +621,9 @@ int main(void)
 	    WITH_STORE(live_runs_are_loaded_and_parked_ones_stay),
 	    WITH_STORE(a_batch_is_written_whole_or_not_and_then_nothing_is),
 	    WITH_STORE(a_call_without_its_hold_is_refused),
+	    WITH_STORE(an_end_of_no_hold_is_refused),
+	    WITH_STORE(a_call_that_ends_without_its_settlement_is_refused),
+	    WITH_STORE(the_timeline_says_how_far_a_running_run_is),
 	    WITH_STORE(a_commit_larger_than_the_cache_is_whole),
 	    WITH_STORE(a_load_sees_what_was_queued_before_it),
 	    WITH_STORE(sealed_text_stands_in_no_file),

@@ -37,16 +37,18 @@ CREATE TABLE run (
 	active_at INTEGER,
 	paused INTEGER NOT NULL CHECK (paused IN (0, 1)),
 	halt BLOB,
-	seq INTEGER NOT NULL CHECK (seq >= 0),
-	hash BLOB NOT NULL CHECK (length(hash) = 32),
+	open INTEGER NOT NULL CHECK (open IN (0, 1)), -- not running, and a call has no end yet
+	seq INTEGER NOT NULL CHECK (seq >= 0), -- of the last event when this row was written: of a
+	hash BLOB NOT NULL CHECK (length(hash) = 32), -- running run the timeline is ahead
 	error_code TEXT,
 	error TEXT
 ) STRICT;
 CREATE INDEX run_of_state ON run (state); -- at start: what is live; and for lists
+CREATE INDEX run_open ON run (no) WHERE open = 1;
 CREATE INDEX run_of_tenant ON run (tenant);
 CREATE INDEX run_of_workflow ON run (workflow);
 
--- Apart from the run, whose row is written anew at every step, however large the definition is.
+-- Apart from the run, whose row is written anew, however large the definition is.
 CREATE TABLE def (
 	run INTEGER PRIMARY KEY REFERENCES run (no),
 	sealed BLOB NOT NULL,
@@ -86,21 +88,14 @@ CREATE TABLE account (
 	overrun INTEGER NOT NULL CHECK (overrun >= 0)
 ) STRICT;
 
-CREATE TABLE hold (
+-- An attempt of a call and its hold, which is never without the call nor the call without it: one
+-- row, written when the call is made and touched again only when it comes into doubt. How it ended
+-- stands in the settlement.
+CREATE TABLE attempt (
 	no INTEGER PRIMARY KEY,
-	id BLOB NOT NULL CHECK (length(id) = 16),
-	run_no INTEGER NOT NULL,
-	step INTEGER NOT NULL,
-	item INTEGER NOT NULL,
-	at INTEGER NOT NULL,
-	amounts TEXT NOT NULL -- {"tokens":1200,"tool_steps":1}: the same on every scope of the run
-) STRICT;
-
-CREATE TABLE call (
-	no INTEGER PRIMARY KEY,
-	id BLOB NOT NULL CHECK (length(id) = 16),
+	call BLOB NOT NULL CHECK (length(call) = 16),
 	attempt INTEGER NOT NULL CHECK (attempt >= 1),
-	hold INTEGER NOT NULL REFERENCES hold (no),
+	hold BLOB NOT NULL CHECK (length(hold) = 16),
 	run_no INTEGER NOT NULL,
 	step INTEGER NOT NULL,
 	item INTEGER NOT NULL,
@@ -110,22 +105,38 @@ CREATE TABLE call (
 	params TEXT NOT NULL,
 	intent TEXT NOT NULL,
 	at INTEGER NOT NULL,
-	state TEXT NOT NULL,
-	ended_at INTEGER,
-	result TEXT
+	amounts TEXT NOT NULL, -- {"tokens":1200,"tool_steps":1}: the same on every scope of the run
+	state TEXT NOT NULL -- held, sent or in_doubt: before its end
 ) STRICT;
-CREATE INDEX call_of_run ON call (run_no);
-CREATE INDEX call_open ON call (run_no) WHERE ended_at IS NULL;
+CREATE INDEX attempt_of_run ON attempt (run_no);
 
 CREATE TABLE settlement (
-	hold INTEGER PRIMARY KEY REFERENCES hold (no), -- exactly one end
+	hold INTEGER PRIMARY KEY REFERENCES attempt (no), -- exactly one end
 	at INTEGER NOT NULL,
 	voided INTEGER NOT NULL CHECK (voided IN (0, 1)),
 	estimated INTEGER NOT NULL CHECK (estimated IN (0, 1)),
 	used TEXT NOT NULL,
 	overrun TEXT NOT NULL,
-	by TEXT NOT NULL
+	by TEXT NOT NULL,
+	result TEXT -- of the call
 ) STRICT;
+
+-- The runs that act by themselves, and those with a call that has no end yet.
+CREATE VIEW live AS
+SELECT no FROM run WHERE state IN ('queued', 'running')
+UNION SELECT no FROM run WHERE open = 1;
+
+-- An attempt as the two things that it is.
+CREATE VIEW hold AS
+SELECT no, hold AS id, run_no, step, item, at, amounts FROM attempt;
+
+CREATE VIEW call AS
+SELECT
+	a.no, a.call AS id, a.attempt, a.no AS hold, a.run_no, a.step, a.item, a.kind, a.idempotence,
+	a.params_hash, a.params, a.intent, a.at,
+	CASE WHEN t.hold IS NULL THEN a.state WHEN t.voided THEN 'voided' ELSE 'settled' END AS state,
+	t.at AS ended_at, t.result
+FROM attempt a LEFT JOIN settlement t ON t.hold = a.no;
 
 CREATE TABLE grant_ (
 	no INTEGER PRIMARY KEY,
@@ -176,6 +187,12 @@ CREATE TABLE event (
 	hash BLOB NOT NULL CHECK (length(hash) = 32)
 ) STRICT;
 CREATE UNIQUE INDEX event_of_run ON event (run_no, seq) WHERE n > 0;
+
+-- The last event of each run. No row: it has none, or the last is gone.
+CREATE VIEW head AS
+SELECT r.no AS run_no, e.no, e.seq, e.at, e.hash
+FROM run r JOIN event e ON e.no = (SELECT f.no + f.n - 1 FROM event f
+	WHERE f.n > 0 AND f.run_no = r.no ORDER BY f.seq DESC LIMIT 1);
 
 CREATE TABLE external_id (
 	no INTEGER PRIMARY KEY,

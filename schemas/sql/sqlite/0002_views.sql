@@ -13,7 +13,12 @@ SELECT
 		printf('.%03dZ', started_at % 1000) AS started_at,
 	strftime('%Y-%m-%dT%H:%M:%S', ended_at / 1000, 'unixepoch') ||
 		printf('.%03dZ', ended_at % 1000) AS ended_at,
-	active_ms, paused, seq, lower(hex(hash)) AS hash, error_code, error, no AS run_no
+	active_ms, paused,
+	CASE state WHEN 'running' THEN (SELECT seq FROM head WHERE head.run_no = run.no)
+		ELSE seq END AS seq,
+	lower(hex(CASE state WHEN 'running' THEN (SELECT hash FROM head WHERE head.run_no = run.no)
+		ELSE hash END)) AS hash,
+	error_code, error, no AS run_no
 FROM run;
 
 CREATE VIEW v_step AS
@@ -73,7 +78,7 @@ SELECT
 	strftime('%Y-%m-%dT%H:%M:%S', h.at / 1000, 'unixepoch') ||
 		printf('.%03dZ', h.at % 1000) AS since,
 	c.state, h.amounts, c.intent AS reason, h.no, h.run_no
-FROM hold h JOIN v_call c ON c.hold = h.no;
+FROM hold h JOIN v_call c ON c.no = h.no;
 
 CREATE VIEW v_settlement AS
 SELECT
