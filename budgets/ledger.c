@@ -90,9 +90,8 @@ struct st_account *st_accounts_open(struct st_accounts *accounts, enum st_meter 
  * for it, since everything else that it uses is counted by its run. */
 static struct st_account *counted(struct st_accounts *accounts, enum st_meter meter)
 {
-	return accounts->scope == ST_SCOPE_STEP
-		   ? st_accounts_find(accounts, meter)
-		   : st_accounts_open(accounts, meter, ST_UNLIMITED);
+	return accounts->scope == ST_SCOPE_STEP ? st_accounts_find(accounts, meter)
+						: st_accounts_open(accounts, meter, ST_UNLIMITED);
 }
 
 static void touch(struct st_accounts *accounts, struct st_account *account)

@@ -59,7 +59,8 @@ struct st_chain {
  * Holds `asked` on every account of the chain, or on none. True: held. False: nothing changed, and
  * the verdict names every account that refused, narrowest scope first, then in meter order. The
  * verdict is always filled, but its `refused` only up to n_refused. Missing accounts are opened
- * without a limit, but for the step's: it has those that are limited for it, and no others. An ask of 0 on a meter is never refused and touches nothing.
+ * without a limit, but for the step's: it has those that are limited for it, and no others. An ask
+ * of 0 on a meter is never refused and touches nothing.
  */
 bool st_ledger_hold(const struct st_chain *chain, const struct st_amounts *asked,
 		    struct st_verdict *verdict);
