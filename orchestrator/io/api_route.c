@@ -162,6 +162,10 @@ int st_api_route_check_query(const struct st_api_route *route, const struct st_e
 				      "there is no query parameter \"%.64s\" here; known: %s",
 				      target.query[i].name,
 				      route->query[0] != '\0' ? route->query : "none");
+		} else if (target.query[i].value[0] == '\0') {
+			/* A filter out of an empty variable must not mean: no filter. */
+			err = st_fail(diag, ST_ERR_INVALID, "the query parameter %s has no value",
+				      target.query[i].name);
 		}
 	}
 	st_http_target_fini(&target);

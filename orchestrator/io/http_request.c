@@ -60,6 +60,17 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
 	return 0;
 }
 
+/* A chunk that would be too much is refused when it is announced, not when it has come. */
+static int on_chunk_header(llhttp_t *parser)
+{
+	struct st_conn *conn = parser->data;
+	if (parser->content_length > conn->body_bytes_max - conn->exchange->body.len) {
+		(void)refuse(conn, 413, "the request body is too large");
+		return -1;
+	}
+	return 0;
+}
+
 static int on_message_complete(llhttp_t *parser)
 {
 	((struct st_conn *)parser->data)->complete = true;
@@ -195,6 +206,7 @@ static const llhttp_settings_t settings = {
     .on_header_field = on_header_field,
     .on_headers_complete = on_headers_complete,
     .on_body = on_body,
+    .on_chunk_header = on_chunk_header,
     .on_message_complete = on_message_complete,
 };
 
