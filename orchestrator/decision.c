@@ -314,13 +314,35 @@ int st_limits_decode(const json_t *body, struct st_amounts *limits, const char *
 	return get_amounts(&decode, object, limits);
 }
 
-int st_token_decode(const json_t *body, struct st_actor *out, struct st_diag *diag)
+static int get_expiry(struct st_decode *decode, const json_t *body, st_time now,
+		      struct st_token_wish *out)
 {
-	static const char *const known[] = {"role", "tenant", "name", NULL};
+	const json_t *value = json_object_get(body, "expires_at");
+	out->expires_at = ST_TIME_NONE;
+	if (value == NULL || json_is_null(value)) {
+		return ST_OK;
+	}
+	const char *text = json_string_value(value);
+	(void)st_decode_enter(decode, "expires_at");
+	if (text == NULL || st_time_parse(text, &out->expires_at) != ST_OK) {
+		return st_fail_at(decode->diag, ST_ERR_INVALID, decode->pointer,
+				  "expected a time such as \"2027-01-31T00:00:00Z\", or null");
+	}
+	if (out->expires_at <= now) {
+		return st_fail_at(decode->diag, ST_ERR_INVALID, decode->pointer,
+				  "this time is over: the token would be worthless");
+	}
+	return ST_OK;
+}
+
+int st_token_decode(const json_t *body, st_time now, struct st_token_wish *out,
+		    struct st_diag *diag)
+{
+	static const char *const known[] = {"role", "tenant", "name", "expires_at", NULL};
 	struct st_decode decode = {.diag = diag};
 	const char *role = NULL;
 	int err = check_fields(&decode, body, known);
-	*out = (struct st_actor){0};
+	*out = (struct st_token_wish){0};
 	if (err == ST_OK) {
 		err = need_text(&decode, body, "role", &role);
 	}
@@ -330,8 +352,11 @@ int st_token_decode(const json_t *body, struct st_actor *out, struct st_diag *di
 				 "expected \"viewer\", \"submitter\", \"approver\" or \"admin\"");
 	}
 	if (err == ST_OK) {
-		out->role = (enum st_role)st_role_parse(role);
-		err = st_decode_get_name(&decode, body, "tenant", out->tenant);
+		out->actor.role = (enum st_role)st_role_parse(role);
+		err = st_decode_get_name(&decode, body, "tenant", out->actor.tenant);
 	}
-	return err != ST_OK ? err : st_decode_get_name(&decode, body, "name", out->name);
+	if (err == ST_OK) {
+		err = st_decode_get_name(&decode, body, "name", out->actor.name);
+	}
+	return err != ST_OK ? err : get_expiry(&decode, body, now, out);
 }

@@ -25,7 +25,14 @@ int st_control_decode(const json_t *body, const char **reason, struct st_diag *d
 int st_limits_decode(const json_t *body, struct st_amounts *limits, const char **reason,
 		     struct st_diag *diag);
 
-/* {"role","tenant","name"} of a new token; tenant and name "" when they are not given. */
-int st_token_decode(const json_t *body, struct st_actor *out, struct st_diag *diag);
+/* What somebody wants a new token to be. */
+struct st_token_wish {
+	struct st_actor actor; /* tenant and name "" when they are not given */
+	st_time expires_at;    /* NONE: never */
+};
+
+/* {"role","tenant","name","expires_at"} of a new token; expires_at must lie behind now. */
+int st_token_decode(const json_t *body, st_time now, struct st_token_wish *out,
+		    struct st_diag *diag);
 
 #endif

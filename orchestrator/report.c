@@ -214,10 +214,11 @@ void st_report_usage(const json_t *usage, struct st_look look, struct st_buf *ou
 void st_report_tokens(const json_t *tokens, struct st_look look, struct st_buf *out)
 {
 	static const struct st_column columns[] = {
-	    {"TOKEN", false, false}, {"NAME", false, true},	{"ROLE", false, false},
-	    {"TENANT", false, true}, {"CREATED", false, false}, {"REVOKED", false, false},
+	    {"TOKEN", false, false},   {"NAME", false, true},	  {"ROLE", false, false},
+	    {"TENANT", false, true},   {"CREATED", false, false}, {"EXPIRES", false, false},
+	    {"REVOKED", false, false},
 	};
-	struct st_table table = {.columns = columns, .n_columns = 6};
+	struct st_table table = {.columns = columns, .n_columns = 7};
 	size_t i = 0;
 	const json_t *token = NULL;
 	json_array_foreach(tokens, i, token)
@@ -228,6 +229,7 @@ void st_report_tokens(const json_t *tokens, struct st_look look, struct st_buf *
 		st_report_cell(&table, token, "role");
 		st_table_add(&table, tenant[0] != '\0' ? tenant : "(all)");
 		st_report_cell_time(&table, token, "created_at");
+		st_report_cell_time(&table, token, "expires_at");
 		st_report_cell_time(&table, token, "revoked_at");
 	}
 	st_table_print(&table, look, "no tokens", out);

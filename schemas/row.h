@@ -257,6 +257,7 @@ struct st_row_token {
 	char tenant[ST_NAME_MAX]; /* "" for all */
 	char name[ST_NAME_MAX];
 	st_time created_at;
+	st_time expires_at; /* NONE: never */
 	st_time revoked_at;
 };
 

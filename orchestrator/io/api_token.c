@@ -89,6 +89,9 @@ int st_api_authenticate(struct st_api_server *api, const struct st_exchange *exc
 	if (err != ST_OK) {
 		return err;
 	}
+	if (token->expires_at != ST_TIME_NONE && token->expires_at <= st_clock_now()) {
+		return st_fail(diag, ST_ERR_UNAUTHENTICATED, "this token has expired");
+	}
 	int role = st_role_parse(token->role);
 	if (role < 0) {
 		return st_fail(diag, ST_ERR_UNAUTHENTICATED, "this token has an unknown role");
@@ -169,6 +172,12 @@ static void describe(const struct st_row_token *token, const char *text, struct 
 	} else {
 		st_buf_add_text(out, "null");
 	}
+	if (token->expires_at != ST_TIME_NONE) {
+		char at[ST_TIME_TEXT_MAX];
+		st_buf_addf(out, ",\"expires_at\":\"%s\"", st_time_format(token->expires_at, at));
+	} else {
+		st_buf_add_text(out, ",\"expires_at\":null");
+	}
 	if (text != NULL) {
 		st_buf_addf(out, ",\"token\":\"%s\"}", text);
 	} else {
@@ -178,14 +187,14 @@ static void describe(const struct st_row_token *token, const char *text, struct 
 
 void st_api_handle_token_create(struct st_api_request *request)
 {
-	struct st_actor wanted;
+	struct st_token_wish wanted;
 	struct st_row_token token;
 	struct st_rows rows = {0};
 	struct st_buf kept = {0};
 	char text[ST_TOKEN_TEXT_MAX];
-	int err = st_token_decode(request->body, &wanted, &request->diag);
+	int err = st_token_decode(request->body, st_clock_now(), &wanted, &request->diag);
 	if (err == ST_OK) {
-		err = bound(&request->actor, &wanted, &request->diag);
+		err = bound(&request->actor, &wanted.actor, &request->diag);
 	}
 	if (err != ST_OK) {
 		st_api_fail_with(request, &request->diag);

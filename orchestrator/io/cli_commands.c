@@ -166,6 +166,7 @@ static const struct st_option token_options[] = {
     {"role", "ROLE", "viewer, submitter, approver or admin", NULL, 0},
     {"tenant", "NAME", "sees and does only what is this tenant's", NULL, 0},
     {"name", "NAME", "who has it, for the record", NULL, 0},
+    {"expires-in", "DAYS", "it is worthless after so many days; default: never", NULL, 0},
     END,
 };
 

@@ -21,7 +21,8 @@ int st_cli_init(struct st_cli *cli)
 	if (st_store_create(uri, &diag) != ST_OK) {
 		return st_cli_fail(cli, &diag);
 	}
-	const struct st_actor admin = {.name = "admin", .role = ST_ROLE_ADMIN};
+	const struct st_token_wish admin = {.actor = {.name = "admin", .role = ST_ROLE_ADMIN},
+					    .expires_at = ST_TIME_NONE};
 	st_token_make(&admin, st_clock_now(), &token, secret);
 	if (st_token_write(uri, &token, &diag) != ST_OK) {
 		return st_cli_fail(cli, &diag);

@@ -2,6 +2,7 @@
 /* stint token: who may talk to the daemon. */
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "orchestrator/io/backend.h"
@@ -28,8 +29,28 @@ static int take_name(const struct st_cli *cli, const char *option, char out[ST_N
 	return ST_OK;
 }
 
-static int take_actor(const struct st_cli *cli, struct st_actor *actor, struct st_diag *diag)
+#define DAYS_MAX 3650
+#define DAY_MS INT64_C(86400000)
+
+static int take_expiry(const struct st_cli *cli, struct st_token_wish *wish, struct st_diag *diag)
 {
+	const char *given = st_cli_get(cli, "expires-in");
+	char *end = NULL;
+	wish->expires_at = ST_TIME_NONE;
+	if (given == NULL) {
+		return ST_OK;
+	}
+	int64_t days = strtoll(given, &end, 10);
+	if (end == given || *end != '\0' || days < 1 || days > DAYS_MAX) {
+		return st_fail(diag, ST_ERR_INVALID, "--expires-in takes days, 1 to %d", DAYS_MAX);
+	}
+	wish->expires_at = st_clock_now() + days * DAY_MS;
+	return ST_OK;
+}
+
+static int take_wish(const struct st_cli *cli, struct st_token_wish *wish, struct st_diag *diag)
+{
+	struct st_actor *actor = &wish->actor;
 	const char *given = st_cli_get(cli, "role");
 	int role = given != NULL ? st_role_parse(given) : -1;
 	if (role < 0) {
@@ -38,7 +59,10 @@ static int take_actor(const struct st_cli *cli, struct st_actor *actor, struct s
 	}
 	actor->role = (enum st_role)role;
 	int err = take_name(cli, "tenant", actor->tenant, diag);
-	return err != ST_OK ? err : take_name(cli, "name", actor->name, diag);
+	if (err == ST_OK) {
+		err = take_name(cli, "name", actor->name, diag);
+	}
+	return err != ST_OK ? err : take_expiry(cli, wish, diag);
 }
 
 static json_t *describe(const struct st_row_token *row, const char *text)
@@ -47,6 +71,11 @@ static json_t *describe(const struct st_row_token *row, const char *text)
 	    json_pack("{s:s, s:s, s:s}", "id", row->id, "name", row->name, "role", row->role);
 	(void)json_object_set_new(doc, "tenant",
 				  row->tenant[0] != '\0' ? json_string(row->tenant) : json_null());
+	char at[ST_TIME_TEXT_MAX];
+	bool ends = row->expires_at != ST_TIME_NONE;
+	(void)json_object_set_new(doc, "expires_at",
+				  ends ? json_string(st_time_format(row->expires_at, at))
+				       : json_null());
 	(void)json_object_set_new(doc, "token", json_string(text));
 	return doc;
 }
@@ -58,12 +87,12 @@ static int write_row(const struct st_backend *backend, const struct st_row_token
 	return err == ST_ERR_BUSY ? st_foreground_busy(diag) : err;
 }
 
-static int create_in_store(struct st_backend *backend, const struct st_actor *actor, json_t **out,
-			   struct st_diag *diag)
+static int create_in_store(struct st_backend *backend, const struct st_token_wish *wish,
+			   json_t **out, struct st_diag *diag)
 {
 	struct st_row_token row;
 	char text[ST_TOKEN_TEXT_MAX];
-	st_token_make(actor, st_clock_now(), &row, text);
+	st_token_make(wish, st_clock_now(), &row, text);
 	if (row.name[0] == '\0') {
 		memcpy(row.name, row.id, sizeof row.name);
 	}
@@ -74,11 +103,17 @@ static int create_in_store(struct st_backend *backend, const struct st_actor *ac
 	return err;
 }
 
-static int create_at_server(struct st_backend *backend, const struct st_actor *actor, json_t **out,
-			    struct st_diag *diag)
+static int create_at_server(struct st_backend *backend, const struct st_token_wish *wish,
+			    json_t **out, struct st_diag *diag)
 {
+	const struct st_actor *actor = &wish->actor;
 	struct st_buf answer = {0};
 	json_t *body = json_pack("{s:s}", "role", st_role_name(actor->role));
+	if (wish->expires_at != ST_TIME_NONE) {
+		char at[ST_TIME_TEXT_MAX];
+		(void)json_object_set_new(body, "expires_at",
+					  json_string(st_time_format(wish->expires_at, at)));
+	}
 	if (actor->tenant[0] != '\0') {
 		(void)json_object_set_new(body, "tenant", json_string(actor->tenant));
 	}
@@ -118,16 +153,16 @@ static int tell_token(const struct st_cli *cli, const json_t *doc)
 int st_cli_token_create(struct st_cli *cli)
 {
 	struct st_diag diag = {0};
-	struct st_actor actor = {0};
+	struct st_token_wish wish = {0};
 	struct st_backend *backend = NULL;
 	json_t *doc = NULL;
-	int err = take_actor(cli, &actor, &diag);
+	int err = take_wish(cli, &wish, &diag);
 	if (err == ST_OK) {
 		err = st_backend_open(cli, &backend, &diag);
 	}
 	if (err == ST_OK) {
-		err = st_backend_is_server(backend) ? create_at_server(backend, &actor, &doc, &diag)
-						    : create_in_store(backend, &actor, &doc, &diag);
+		err = st_backend_is_server(backend) ? create_at_server(backend, &wish, &doc, &diag)
+						    : create_in_store(backend, &wish, &doc, &diag);
 	}
 	int code = err == ST_OK ? tell_token(cli, doc) : st_cli_fail(cli, &diag);
 	json_decref(doc);

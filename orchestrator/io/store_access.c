@@ -38,7 +38,8 @@ static void copy_token(struct st_reading *r, struct st_row_token *token)
 	copy_name(r, 3, token->tenant, sizeof token->tenant);
 	copy_name(r, 4, token->name, sizeof token->name);
 	token->created_at = st_reading_int(r, 5);
-	token->revoked_at = st_reading_time(r, 6);
+	token->expires_at = st_reading_time(r, 6);
+	token->revoked_at = st_reading_time(r, 7);
 }
 
 /*
@@ -49,7 +50,8 @@ int st_reader_token(struct st_reader *reader, const uint8_t hash[ST_HASH_BYTES],
 		    struct st_row_token *token, struct st_diag *diag)
 {
 	static const char sql[] =
-	    "SELECT hash, id, role, tenant, name, created_at, revoked_at FROM token ORDER BY no";
+	    "SELECT hash, id, role, tenant, name, created_at, expires_at, revoked_at FROM token "
+	    "ORDER BY no";
 	struct st_reading r = st_reading_begin(reader, sql);
 	struct st_row_token found = {.revoked_at = ST_TIME_NONE};
 	while (st_reading_next(&r)) {
@@ -77,7 +79,7 @@ static int ask_tokens(struct st_reader *reader, const void *arg, int64_t no, str
 		      struct st_diag *diag)
 {
 	static const char sql[] =
-	    "SELECT id, name, role, tenant, created_at, revoked_at FROM token "
+	    "SELECT id, name, role, tenant, created_at, expires_at, revoked_at FROM token "
 	    "WHERE ?1 IS NULL OR tenant = ?1 ORDER BY no";
 	struct st_reading r = st_reading_begin(reader, sql);
 	(void)no;
@@ -90,7 +92,8 @@ static int ask_tokens(struct st_reader *reader, const void *arg, int64_t no, str
 		st_put_col_text(out, "role", &r, 2);
 		st_put_col_text(out, "tenant", &r, 3);
 		st_put_col_time(out, "created_at", &r, 4);
-		st_put_col_time(out, "revoked_at", &r, 5);
+		st_put_col_time(out, "expires_at", &r, 5);
+		st_put_col_time(out, "revoked_at", &r, 6);
 		st_put_close(out, '}');
 	}
 	st_put_close(out, ']');

@@ -556,6 +556,7 @@ static int put_token(struct st_store_writer *writer, const struct st_row_token *
 		name_or_nothing(&b, row->tenant);
 		name(&b, row->name);
 		number(&b, row->created_at);
+		moment(&b, row->expires_at);
 	} else {
 		moment(&b, row->revoked_at);
 	}

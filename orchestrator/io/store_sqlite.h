@@ -51,7 +51,7 @@
 	X(TRANSCRIPT_INSERT, "INSERT INTO transcript VALUES (NULL,?,?,?,?,?)")                     \
 	X(ARTIFACT_INSERT, "INSERT INTO artifact VALUES (?,?,?,?,?,?,?,?,?,?,?)")                  \
 	X(ANSWER_INSERT, "INSERT INTO answer VALUES (?,?,?,?,?)")                                  \
-	X(TOKEN_INSERT, "INSERT INTO token VALUES (NULL,?,?,?,?,?,?,NULL)")                        \
+	X(TOKEN_INSERT, "INSERT INTO token VALUES (NULL,?,?,?,?,?,?,?,NULL)")                      \
 	X(TOKEN_UPDATE, "UPDATE token SET revoked_at=?2 WHERE id=?1 AND revoked_at IS NULL")       \
 	X(PULSE_PUT, "INSERT INTO meta VALUES ('alive_at', ?1) ON CONFLICT (name) DO UPDATE SET "  \
 		     "value=excluded.value")

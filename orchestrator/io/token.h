@@ -3,16 +3,16 @@
 #ifndef ST_ORCHESTRATOR_IO_TOKEN_H
 #define ST_ORCHESTRATOR_IO_TOKEN_H
 
+#include "orchestrator/decision.h"
 #include "schemas/err.h"
-#include "schemas/event.h"
 #include "schemas/row.h"
 
 /* "stint_" and 43 characters of base64url: 256 random bits. */
 #define ST_TOKEN_TEXT_MAX 64
 
-/* Makes a token for this name, role and tenant. What is stored is BLAKE2b-256 of its text: it is
+/* Makes the token. What is stored is BLAKE2b-256 of its text: it is
  * too random to be guessed, so a slow hash would add nothing. */
-void st_token_make(const struct st_actor *actor, st_time now, struct st_row_token *row,
+void st_token_make(const struct st_token_wish *wish, st_time now, struct st_row_token *row,
 		   char text[ST_TOKEN_TEXT_MAX]);
 /* Writes it into the store, durably. ST_ERR_BUSY when a daemon holds the store. */
 int st_token_write(const char *uri, const struct st_row_token *row, struct st_diag *diag);

@@ -440,7 +440,17 @@ def test_tokens_on_a_store():
         assert ask("token", "revoke", made["id"])["revoked"] is True
         with place.serve() as daemon:
             daemon.client(made["token"]).get("/v1/runs").expect(401)
+        short = ask("token", "create", "--role", "viewer", "--expires-in", "1")
+        db = sqlite3.connect(place.path("stint.db"))
+        with place.serve() as daemon:
+            daemon.client(short["token"]).get("/v1/runs").expect(200)
+        with db:
+            db.execute("UPDATE token SET expires_at = created_at + 1 WHERE id = ?", (short["id"],))
+        db.close()
+        with place.serve() as daemon:
+            assert "expired" in daemon.client(short["token"]).get("/v1/runs").expect(401).json["detail"]
         for bad in (("--role", "king"), (), ("--role", "viewer", "--name", "a b"),
+                    ("--role", "viewer", "--expires-in", "0"), ("--role", "viewer", "--expires-in", "x"),
                     ("--role", "viewer", "--tenant", "../x")):
             assert ask("token", "create", *bad, code=USAGE)["error"] == "invalid"
         assert ask("token", "revoke", "t_nobody", code=USAGE)["error"] == "not_found"

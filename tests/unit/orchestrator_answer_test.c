@@ -223,6 +223,10 @@ static void limits_and_tokens_are_read_strictly(void **state)
 	static const struct body tokens[] = {
 	    {"{\"role\":\"viewer\"}", NULL},
 	    {"{\"role\":\"admin\",\"tenant\":\"acme\",\"name\":\"ann\"}", NULL},
+	    {"{\"role\":\"viewer\",\"expires_at\":\"2027-01-01T00:00:00Z\"}", NULL},
+	    {"{\"role\":\"viewer\",\"expires_at\":\"2026-01-01T00:00:00Z\"}", "/expires_at"},
+	    {"{\"role\":\"viewer\",\"expires_at\":\"soon\"}", "/expires_at"},
+	    {"{\"role\":\"viewer\",\"expires_at\":1}", "/expires_at"},
 	    {"{}", "/role"},
 	    {"{\"role\":\"root\"}", "/role"},
 	    {"{\"role\":\"viewer\",\"tenant\":\"a b\"}", "/tenant"},
@@ -238,10 +242,11 @@ static void limits_and_tokens_are_read_strictly(void **state)
 		json_decref(body);
 	}
 	for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++) {
-		struct st_actor actor;
+		struct st_token_wish wish;
 		struct st_diag diag = {0};
 		json_t *body = parse(tokens[i].text);
-		judge(&tokens[i], st_token_decode(body, &actor, &diag), &diag);
+		judge(&tokens[i], st_token_decode(body, INT64_C(1795000000000), &wish, &diag),
+		      &diag);
 		json_decref(body);
 	}
 }

@@ -233,5 +233,6 @@ CREATE TABLE token (
 	tenant TEXT, -- NULL: all
 	name TEXT NOT NULL,
 	created_at INTEGER NOT NULL,
+	expires_at INTEGER, -- NULL: never
 	revoked_at INTEGER
 ) STRICT;
