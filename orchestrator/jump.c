@@ -48,8 +48,9 @@ static void move_run(struct st_turn *turn, struct st_run *run, int64_t moved_ms)
 
 void st_core_move_clock(struct st_turn *turn, int64_t moved_ms)
 {
-	st_rows_add_pulse(&turn->update->rows)->at =
-	    turn->now; /* the one before is of no use now */
+	struct st_row_pulse *pulse = st_rows_add_pulse(&turn->update->rows);
+	pulse->at = turn->now; /* the one before is of no use now */
+	pulse->answers_before = ST_TIME_NONE;
 	for (size_t i = 0; i < turn->core->runs_cap; i++) {
 		if (turn->core->runs[i] != NULL) {
 			move_run(turn, turn->core->runs[i], moved_ms);

@@ -263,6 +263,7 @@ struct st_row_token {
 
 struct st_row_pulse { /* one, written anew: the store was in use then */
 	st_time at;
+	st_time answers_before; /* of the 1,000 oldest answers those from before this go; or NONE */
 };
 
 enum st_row_type {

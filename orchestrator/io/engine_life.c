@@ -10,13 +10,17 @@
 #define GRACE_TICK_MS 20
 /* What a crash may leave uncounted of a run's wall_seconds. */
 #define PULSE_MS 10000
+/* So long who sends an Idempotency-Key again gets the answer of the first time. */
+#define ANSWERS_KEPT_MS (7 * INT64_C(86400000))
 /* The clock may have been a little ahead; a day of budget must not come back. */
 #define CLOCK_BACK_MAX_MS INT64_C(86400000)
 
 static void add_pulse(struct st_engine *engine)
 {
 	struct st_rows rows = {0};
-	st_rows_add_pulse(&rows)->at = st_clock_now();
+	struct st_row_pulse *pulse = st_rows_add_pulse(&rows);
+	pulse->at = st_clock_now();
+	pulse->answers_before = pulse->at - ANSWERS_KEPT_MS;
 	st_engine_rows(engine, &rows, NULL);
 }
 

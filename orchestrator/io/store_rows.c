@@ -568,7 +568,13 @@ static int put_pulse(struct st_store_writer *writer, const struct st_row_pulse *
 {
 	struct binding b = begin(writer, ST_STORE_SQL_PULSE_PUT);
 	number(&b, row->at);
-	return run_statement(&b, diag, "a pulse");
+	int err = run_statement(&b, diag, "a pulse");
+	if (err != ST_OK || row->answers_before == ST_TIME_NONE) {
+		return err;
+	}
+	b = begin(writer, ST_STORE_SQL_ANSWER_FORGET);
+	number(&b, row->answers_before);
+	return run_statement(&b, diag, "forgetting old answers");
 }
 
 int st_store_put(struct st_store_writer *writer, const struct st_row *row, struct st_diag *diag)

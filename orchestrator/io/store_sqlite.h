@@ -54,7 +54,9 @@
 	X(TOKEN_INSERT, "INSERT INTO token VALUES (NULL,?,?,?,?,?,?,?,NULL)")                      \
 	X(TOKEN_UPDATE, "UPDATE token SET revoked_at=?2 WHERE id=?1 AND revoked_at IS NULL")       \
 	X(PULSE_PUT, "INSERT INTO meta VALUES ('alive_at', ?1) ON CONFLICT (name) DO UPDATE SET "  \
-		     "value=excluded.value")
+		     "value=excluded.value")                                                       \
+	X(ANSWER_FORGET, "DELETE FROM answer WHERE at < ?1 AND rowid IN "                          \
+			 "(SELECT rowid FROM answer ORDER BY rowid LIMIT 1000)")
 
 enum st_store_sql {
 #define X(NAME, text) ST_STORE_SQL_##NAME,

@@ -549,6 +549,38 @@ static void an_answer_is_kept_word_for_word(void **state)
 	assert_false(answer.found);
 }
 
+static bool is_kept(struct fixture *f, uint8_t which)
+{
+	uint8_t key[ST_HASH_BYTES] = {which};
+	struct st_read_answer answer = {0};
+	assert_int_equal(st_reader_answer(f->reader, key, &answer, &f->diag), ST_OK);
+	st_buf_fini(&answer.body);
+	return answer.found;
+}
+
+static void a_pulse_forgets_answers_that_are_old_and_no_others(void **state)
+{
+	struct fixture *f = *state;
+	for (uint8_t i = 1; i <= 3; i++) {
+		struct st_row_answer *row = st_rows_add_answer(&f->rows);
+		row->key_hash[0] = i;
+		row->at = RIG_T0 + i;
+		row->status = 200;
+		row->body = rig_clean(f->rig, "{}\n");
+	}
+	assert_int_equal(rig_write(f->rig, &f->rows), ST_OK);
+	struct st_row_pulse *pulse = st_rows_add_pulse(&f->rows);
+	*pulse = (struct st_row_pulse){.at = RIG_T0, .answers_before = ST_TIME_NONE};
+	assert_int_equal(rig_write(f->rig, &f->rows), ST_OK);
+	assert_true(is_kept(f, 1));
+	pulse = st_rows_add_pulse(&f->rows);
+	*pulse = (struct st_row_pulse){.at = RIG_T0, .answers_before = RIG_T0 + 3};
+	assert_int_equal(rig_write(f->rig, &f->rows), ST_OK);
+	assert_false(is_kept(f, 1));
+	assert_false(is_kept(f, 2));
+	assert_true(is_kept(f, 3));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -564,6 +596,8 @@ int main(void)
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(tokens_are_found_by_hash_alone, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(an_answer_is_kept_word_for_word, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_pulse_forgets_answers_that_are_old_and_no_others,
+					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(calls_tell_what_was_asked_and_what_it_cost, set_up,
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(a_hold_says_where_it_stands_and_who_frees_it, set_up,
