@@ -67,6 +67,15 @@ static struct st_def *decode(const struct st_core *core, const char *text)
 	return err == ST_OK ? def : NULL;
 }
 
+/* Until when the run was surely live: its last event says so, unless it stands further behind the
+ * last pulse than pulses do; then the clock was set back and the timeline only kept its order. */
+static st_time seen_alive(const struct loading *loading, const struct st_row_run *row)
+{
+	st_time alive_at = loading->alive_at;
+	bool counts = alive_at == ST_TIME_NONE || row->last_at - alive_at <= ST_PULSE_MS;
+	return counts && row->last_at > alive_at ? row->last_at : alive_at;
+}
+
 static void load_run(struct loading *loading, const struct st_row_run *row)
 {
 	struct st_core *core = loading->turn->core;
@@ -94,8 +103,9 @@ static void load_run(struct loading *loading, const struct st_row_run *row)
 	run->active_ms = row->active_ms;
 	run->seq = row->seq;
 	memcpy(run->hash, row->hash, sizeof run->hash);
-	if (row->active_at != ST_TIME_NONE && loading->alive_at > row->active_at) {
-		run->active_ms += loading->alive_at - row->active_at; /* down time is nobody's */
+	st_time until = seen_alive(loading, row);
+	if (row->active_at != ST_TIME_NONE && until > row->active_at) {
+		run->active_ms += until - row->active_at; /* down time is nobody's */
 	}
 	run->active_at = run->state == ST_RUN_RUNNING ? loading->turn->now : ST_TIME_NONE;
 	run->accounts.scope = ST_SCOPE_RUN;

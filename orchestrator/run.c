@@ -96,7 +96,6 @@ void st_run_emit(struct st_turn *turn, struct st_run *run, const char *type, str
 	}
 	st_timeline_link(run->hash, event, event->hash);
 	memcpy(run->hash, event->hash, sizeof run->hash);
-	st_run_count_time(run, turn->now);
 	st_core_mark(turn->core, run);
 }
 

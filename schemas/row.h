@@ -261,6 +261,8 @@ struct st_row_token {
 	st_time revoked_at;
 };
 
+#define ST_PULSE_MS 10000 /* so often, while any run is live */
+
 struct st_row_pulse { /* one, written anew: the store was in use then */
 	st_time at;
 	st_time answers_before; /* of the 1,000 oldest answers those from before this go; or NONE */

@@ -8,8 +8,6 @@
 #include "schemas/mem.h"
 
 #define GRACE_TICK_MS 20
-/* What a crash may leave uncounted of a run's wall_seconds. */
-#define PULSE_MS 10000
 /* So long who sends an Idempotency-Key again gets the answer of the first time. */
 #define ANSWERS_KEPT_MS (7 * INT64_C(86400000))
 /* The clock may have been a little ahead; a day of budget must not come back. */
@@ -153,7 +151,7 @@ static int load_live(struct st_engine *engine, struct st_diag *diag)
 		return st_fail(diag, damage.code, "%s", damage.text);
 	}
 	add_pulse(engine);
-	(void)uv_timer_start(&engine->pulse, on_pulse, PULSE_MS, PULSE_MS);
+	(void)uv_timer_start(&engine->pulse, on_pulse, ST_PULSE_MS, ST_PULSE_MS);
 	if (engine->n_writing == 0) {
 		st_engine_seal(engine); /* there may be nothing to write, but a time to wake */
 	}
