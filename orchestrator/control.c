@@ -48,9 +48,11 @@ static void pause_run(struct st_turn *turn, struct st_run *run, struct st_clean 
 
 static void resume(struct st_turn *turn, struct st_run *run, struct st_clean *reason)
 {
-	if (!run->paused) {
+	bool over = st_machine_final(&st_run_machine, (int)run->state);
+	if (over || !run->paused) {
 		st_clean_free(reason);
-		st_gate_refuse(turn, ST_ERR_CONFLICT, "the run is not paused");
+		st_gate_refuse(turn, ST_ERR_CONFLICT,
+			       over ? "the run is over" : "the run is not paused");
 		return;
 	}
 	run->paused = false;

@@ -216,9 +216,28 @@ static void who_may_not_see_or_decide_changes_nothing(void **state)
 	world_fini(&w);
 }
 
+static void a_run_that_is_over_is_not_resumed(void **state)
+{
+	(void)state;
+	struct world w;
+	world_init(&w);
+	world_submit(&w, DEF("\"tool_steps\":0", NOOP("a", "")));
+	world_control(&w, ST_EVENT_PAUSE);
+	world_decide(&w, "bob", (struct st_decide){.decision = ST_DECISION_DENY});
+	assert_int_equal(w.state, ST_RUN_HALTED); /* the item failed; the run is still paused */
+	world_control(&w, ST_EVENT_CANCEL);
+	assert_int_equal(w.state, ST_RUN_CANCELLED);
+	st_buf_clear(&w.trace);
+	world_control(&w, ST_EVENT_RESUME);
+	assert_int_equal(w.reply, ST_ERR_CONFLICT);
+	world_expect(&w, "");
+	world_fini(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_run_that_is_over_is_not_resumed),
 	    cmocka_unit_test(a_grant_past_what_can_be_counted_is_refused),
 	    cmocka_unit_test(limits_change_all_or_none),
 	    cmocka_unit_test(nobody_raises_the_limits_of_their_own_run),
