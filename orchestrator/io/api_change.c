@@ -234,6 +234,9 @@ static void on_answer(struct st_waiter *waiter, const struct st_effect_reply *re
 		st_buf_fini(&answer.body);
 	} else if (reply->code == ST_ERR_NOT_FOUND) {
 		st_api_refuse(request, ST_ERR_NOT_FOUND, "there is no such run");
+	} else if (text == NULL && st_engine_is_full(request->api->options.engine)) {
+		st_api_refuse(request, reply->code,
+			      "the disk is full: nothing new is taken until there is room");
 	} else {
 		st_api_refuse(request, reply->code, "%s",
 			      text != NULL ? text : st_err_text(reply->code));

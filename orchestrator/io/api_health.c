@@ -14,6 +14,10 @@ void st_api_handle_ready(struct st_api_request *request)
 		st_api_refuse(request, ST_ERR_BUSY, "the daemon is stopping");
 		return;
 	}
+	if (st_engine_is_full(request->api->options.engine)) {
+		st_api_refuse(request, ST_ERR_UNAVAILABLE, "the disk is full");
+		return;
+	}
 	st_api_reply_json(request, 200, "{\"status\":\"ready\"}");
 }
 

@@ -12,7 +12,8 @@
  * While the writer syncs one batch the loop fills the next: that is the group
  * commit. Calls that end at once (noop) put their ends into `open` while the
  * effects of the batch before them leave. When a write fails nothing leaves any
- * more and the process ends: it recovers at the next start.
+ * more and the process ends: it recovers at the next start. A full disk is not
+ * that: see engine_room.c.
  */
 #include "orchestrator/io/engine.h"
 
@@ -85,8 +86,20 @@ void st_engine_step(struct st_engine *engine, struct st_event *event)
 
 /* Effects, once they may leave */
 
-static void let_out(struct st_engine *engine, struct st_effect *effect)
+static void answer(struct st_effect_reply *reply, const struct st_effect_reply *with)
 {
+	struct st_waiter *waiter = reply->token;
+	reply->token = NULL;
+	if (waiter != NULL) {
+		waiter->answer(waiter, with);
+	}
+}
+
+void st_engine_let_out(struct st_engine *engine, struct st_effect *effect)
+{
+	if (st_engine_defers(engine, effect)) {
+		return;
+	}
 	switch (effect->type) {
 	case ST_EFFECT_CALL:
 		st_driver_call(engine->driver, &effect->call);
@@ -94,12 +107,10 @@ static void let_out(struct st_engine *engine, struct st_effect *effect)
 	case ST_EFFECT_ABORT:
 		st_driver_abort(engine->driver, effect->abort_call_no);
 		break;
-	case ST_EFFECT_REPLY: {
-		struct st_waiter *waiter = effect->reply.token;
-		waiter->answer(waiter, &effect->reply);
+	case ST_EFFECT_REPLY:
+		answer(&effect->reply, &effect->reply);
 		st_effect_fini(effect);
 		break;
-	}
 	}
 }
 
@@ -114,14 +125,13 @@ static void tell_watchers(struct st_engine *engine, const struct st_batch *batch
 	}
 }
 
-static void refuse_replies(struct st_batch *batch)
+void st_engine_refuse_replies(struct st_batch *batch)
 {
 	for (size_t i = 0; i < batch->update.n_effects; i++) {
 		struct st_effect *effect = &batch->update.effects[i];
 		if (effect->type == ST_EFFECT_REPLY) {
-			struct st_waiter *waiter = effect->reply.token;
-			struct st_effect_reply failed = {.code = ST_ERR_UNAVAILABLE};
-			waiter->answer(waiter, &failed);
+			const struct st_effect_reply failed = {.code = ST_ERR_UNAVAILABLE};
+			answer(&effect->reply, &failed);
 		}
 	}
 }
@@ -129,17 +139,16 @@ static void refuse_replies(struct st_batch *batch)
 /* What will not be written any more, once who waits for it has been told. */
 static void drop_batch(struct st_batch *batch)
 {
-	refuse_replies(batch);
+	st_engine_refuse_replies(batch);
 	st_update_fini(&batch->update);
 	st_free(batch->grown);
 	*batch = (struct st_batch){0};
 }
 
-static void fail(struct st_engine *engine, const struct st_diag *diag)
+void st_engine_fail(struct st_engine *engine, const char *why)
 {
 	engine->failed = true;
-	st_log(ST_LOG_ERROR, "store.failed", "%s; no call is made any more, stopping",
-	       diag != NULL ? diag->text : "a write failed");
+	st_log(ST_LOG_ERROR, "store.failed", "%s; no call is made any more, stopping", why);
 	drop_batch(&engine->open);
 	if (engine->on_failure != NULL) {
 		engine->on_failure(engine->on_failure_arg);
@@ -150,18 +159,23 @@ static void on_written(void *arg, int err, const struct st_diag *diag)
 {
 	struct st_batch *batch = arg;
 	struct st_engine *engine = batch->engine;
+	struct st_batch **at = &engine->writing;
+	while (*at != batch) {
+		at = &(*at)->next;
+	}
+	*at = batch->next;
 	engine->n_writing--;
 	if (err != ST_OK) {
 		drop_batch(batch);
 		st_free(batch);
 		if (!engine->failed) {
-			fail(engine, diag);
+			st_engine_fail(engine, diag != NULL ? diag->text : "a write failed");
 		}
 		return;
 	}
 	engine->counts.batches++;
 	for (size_t i = 0; i < batch->update.n_effects; i++) {
-		let_out(engine, &batch->update.effects[i]);
+		st_engine_let_out(engine, &batch->update.effects[i]);
 	}
 	tell_watchers(engine, batch);
 	st_free(batch->update.effects);
@@ -199,6 +213,8 @@ void st_engine_seal(struct st_engine *engine)
 	batch->engine = engine;
 	engine->open = (struct st_batch){0};
 	note_grown(batch);
+	batch->next = engine->writing;
+	engine->writing = batch;
 	engine->n_writing++;
 	st_store_write(engine->store, &batch->update.rows, on_written, batch);
 }
@@ -336,7 +352,7 @@ static void load_first(struct st_engine *engine, const struct st_event *event,
 void st_engine_event(struct st_engine *engine, const struct st_event *event,
 		     struct st_waiter *waiter)
 {
-	if (engine->failed || engine->leaving) {
+	if (engine->failed || engine->leaving || st_engine_is_full(engine)) {
 		if (event->type == ST_EVENT_SUBMIT) {
 			st_def_free(event->submit.def);
 		}
@@ -355,7 +371,7 @@ void st_engine_event(struct st_engine *engine, const struct st_event *event,
 void st_engine_rows(struct st_engine *engine, struct st_rows *rows, struct st_waiter *waiter)
 {
 	struct st_update *open = &engine->open.update;
-	if (engine->failed || engine->leaving) {
+	if (engine->failed || engine->leaving || st_engine_is_full(engine)) {
 		st_rows_fini(rows);
 		answer_now(waiter, ST_ERR_UNAVAILABLE);
 		return;

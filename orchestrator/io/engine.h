@@ -62,6 +62,8 @@ struct st_watcher {
 void st_engine_watch(struct st_engine *engine, struct st_watcher *watcher);
 void st_engine_unwatch(struct st_engine *engine, struct st_watcher *watcher);
 
+/* While the disk is full: nothing is taken from outside, no call is made; it may end by itself. */
+bool st_engine_is_full(const struct st_engine *engine);
 /* True once the store failed: nothing is accepted any more. */
 bool st_engine_failed(const struct st_engine *engine);
 /* Called when the store fails; the process must then end with an error. */

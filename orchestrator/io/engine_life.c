@@ -195,6 +195,7 @@ int st_engine_new(const struct st_engine_options *options, struct st_engine **ou
 	}
 	start_handles(engine);
 	st_clock_start(&engine->clock);
+	st_store_on_room(engine->store, st_engine_on_room, engine);
 	err = load_live(engine, diag);
 	if (err != ST_OK) {
 		st_engine_close(engine, 0, NULL, NULL);
@@ -227,6 +228,7 @@ static void on_handle_closed(uv_handle_t *handle)
 static void on_store_closed(void *arg)
 {
 	struct st_engine *engine = arg;
+	st_engine_drop_deferred(engine);
 	st_update_fini(&engine->open.update);
 	st_free(engine->open.grown);
 	uv_close((uv_handle_t *)&engine->check, on_handle_closed);
@@ -257,6 +259,10 @@ static void on_grace(uv_timer_t *timer)
 	struct st_engine *engine = timer->data;
 	engine->grace_ms -= GRACE_TICK_MS;
 	engine->leaving = engine->leaving || engine->grace_ms <= 0;
+	bool stuck = engine->leaving && engine->room == ST_STORE_STUCK;
+	if (stuck && !engine->failed) {
+		st_engine_fail(engine, "the disk is full: what ended meanwhile is lost");
+	}
 	bool over = engine->leaving && engine->n_writing == 0 && engine->loads == NULL &&
 		    st_batch_is_empty(&engine->open);
 	if (!at_rest(engine) && !over) {

@@ -9,6 +9,7 @@
 #include "orchestrator/io/engine.h"
 #include "orchestrator/io/secrets.h"
 #include "orchestrator/io/store.h"
+#include "orchestrator/rows_fini.h"
 
 #define ST_ENGINE_WORDS 256 /* even: events take two */
 
@@ -19,9 +20,17 @@ struct st_grown {
 
 struct st_batch {
 	struct st_engine *engine;
+	struct st_batch *next; /* that is being written, too */
 	struct st_update update;
 	struct st_grown *grown; /* timelines that watchers hear of */
 	size_t n_grown;
+};
+
+/* Effects that wait for room on the disk. */
+struct st_deferred {
+	struct st_effect *of;
+	size_t n;
+	size_t cap;
 };
 
 /* A run event that waits for its run to be loaded. */
@@ -53,6 +62,9 @@ struct st_engine {
 	struct st_clock clock;
 	struct st_batch open;
 	int n_writing; /* batches that the store has and has not written */
+	struct st_batch *writing;
+	enum st_store_room room;
+	struct st_deferred deferred;
 	bool failed;
 	bool leaving; /* nothing is taken from outside any more */
 	bool loading; /* a run was loaded and the events that wait for it are coming in */
@@ -80,6 +92,15 @@ void st_engine_step(struct st_engine *engine, struct st_event *event);
 void st_engine_seal(struct st_engine *engine);
 /* Nothing gathered and nothing promised. */
 bool st_batch_is_empty(const struct st_batch *batch);
+/* engine.c: lets an effect out, or defers it; tells who waits that there will be no answer. */
+void st_engine_let_out(struct st_engine *engine, struct st_effect *effect);
+void st_engine_refuse_replies(struct st_batch *batch);
+/* The store failed: nothing leaves any more. */
+void st_engine_fail(struct st_engine *engine, const char *why);
+/* engine_room.c: true: the effect is taken, and waits for room. */
+bool st_engine_defers(struct st_engine *engine, struct st_effect *effect);
+void st_engine_drop_deferred(struct st_engine *engine);
+void st_engine_on_room(void *arg, enum st_store_room room);
 void st_engine_on_check(uv_check_t *check);
 void st_engine_on_call_ended(void *arg, struct st_event *event);
 

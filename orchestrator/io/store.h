@@ -36,12 +36,23 @@ int st_store_load_live(struct st_store *store, struct st_rows *out, struct st_di
 /*
  * One batch, one transaction: all rows or none, synced before `written` is
  * called with ST_OK. Takes the rows. Batches are written in the order given;
- * what is queued together may share a sync. After a failure nothing is written
- * any more and every `written` gets the failure: the process must end and
- * recover.
+ * what is queued together may share a sync. A full disk is no failure: the batch
+ * waits for room. After a failure nothing is written any more and every
+ * `written` gets the failure: the process must end and recover.
  */
 void st_store_write(struct st_store *store, struct st_rows *rows,
 		    void (*written)(void *arg, int err, const struct st_diag *diag), void *arg);
+
+/* Is there room on the disk for what comes? */
+enum st_store_room {
+	ST_STORE_ROOM,
+	ST_STORE_TIGHT, /* only for what must be written: nothing new may begin */
+	ST_STORE_STUCK, /* not even for that: batches wait until there is */
+};
+/* Tells when that changes, before it calls back the batches that were written meanwhile; and once
+ * at the beginning when there is no room then. */
+void st_store_on_room(struct st_store *store, void (*changed)(void *arg, enum st_store_room room),
+		      void *arg);
 
 /* The rows of one run in any state, as st_store_load_live gives them, once
  * everything queued so far is written. `loaded` may take the rows' contents;

@@ -30,7 +30,7 @@ static const char *const writer_pragmas =
     "PRAGMA cell_size_check=ON;"
     "PRAGMA busy_timeout=5000;"
     "PRAGMA cache_size=-2048;"
-    "PRAGMA wal_autocheckpoint=4000;"
+    "PRAGMA wal_autocheckpoint=0;" /* the writer does it, and looks at what comes of it */
     "PRAGMA journal_size_limit=67108864;"
     "PRAGMA secure_delete=OFF;" /* all is redacted or sealed */
     "PRAGMA temp_store=MEMORY;";
@@ -416,6 +416,9 @@ void st_store_finalize(struct st_store_writer *writer)
 void st_store_release(struct st_store *store)
 {
 	st_store_finalize(&store->writer);
+	if (store->reserve_fd >= 0) {
+		(void)close(store->reserve_fd);
+	}
 	if (store->lock_fd >= 0) {
 		(void)close(store->lock_fd);
 	}
@@ -473,6 +476,7 @@ int st_store_open(uv_loop_t *loop, const char *uri, struct st_store **out, struc
 	st_store_set_up();
 	struct st_store *store = st_alloc(sizeof *store);
 	store->lock_fd = -1;
+	store->reserve_fd = -1;
 	store->path = st_strdup(path);
 	int err = open_db(store, diag);
 	if (err == ST_OK) {
@@ -483,6 +487,9 @@ int st_store_open(uv_loop_t *loop, const char *uri, struct st_store **out, struc
 	}
 	if (err == ST_OK) {
 		err = st_store_prepare(&store->writer, diag);
+	}
+	if (err == ST_OK) {
+		err = st_store_reserve_open(store, diag);
 	}
 	if (err == ST_OK) {
 		err = st_store_start(loop, store, diag);

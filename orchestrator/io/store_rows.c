@@ -428,6 +428,13 @@ static int put_event(struct st_store_writer *writer, const struct st_row_event *
 	return ST_OK;
 }
 
+void st_store_put_nothing(struct st_store_writer *writer)
+{
+	writer->n_events = 0;
+	writer->hold = NULL;
+	writer->settlement = NULL;
+}
+
 /* By run, then in order. */
 static int compare_events(const void *a, const void *b)
 {

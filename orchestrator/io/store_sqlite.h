@@ -10,6 +10,7 @@
 #include "orchestrator/io/store.h"
 #include "redact/seal.h"
 
+#define ST_STORE_BUSY_MS 5000
 #define ST_STORE_APPLICATION_ID 0x73746e74 /* "stnt" */
 
 /* X(NAME, "SQL"): the writer's statements; see store_rows.c for what is bound.
@@ -83,6 +84,7 @@ struct st_store_writer {
 	size_t events_cap;
 	const struct st_row_hold *hold;		    /* put, to be written with the call behind it */
 	const struct st_row_settlement *settlement; /* the same */
+	int log_pages;				    /* in the WAL after the last commit */
 };
 
 /* One batch or one load, in order. */
@@ -115,6 +117,11 @@ struct st_store {
 	struct st_store_queue done;
 	bool stopping;
 	bool failed;
+	int reserve_fd;
+	enum st_store_room room; /* under the mutex, as `queued` and `done` are */
+	enum st_store_room told; /* the loop's */
+	void (*room_changed)(void *arg, enum st_store_room room);
+	void *room_arg;
 	struct st_diag failure;
 	void (*closed)(void *arg);
 	void *closed_arg;
@@ -134,6 +141,23 @@ void st_store_finalize(struct st_store_writer *writer);
 int st_store_put(struct st_store_writer *writer, const struct st_row *row, struct st_diag *diag);
 /* Writes the events put since the last time, those of a run together. */
 int st_store_put_events(struct st_store_writer *writer, struct st_diag *diag);
+/* Forgets what was put in a transaction that is rolled back. */
+void st_store_put_nothing(struct st_store_writer *writer);
+/* Did the last call fail because the disk is full? */
+bool st_store_wants_room(sqlite3 *db);
+/* The file that keeps room on the disk: opens it, makes it whole (false: no room), gives it back.
+ */
+int st_store_reserve_open(struct st_store *store, struct st_diag *diag);
+bool st_store_reserve_fill(struct st_store *store);
+void st_store_reserve_spend(struct st_store *store);
+/* Writes the log into the database; `all`: and makes it empty. That readers or a full disk hinder
+ * it is no failure; what the disk could not sync is. */
+int st_store_fold(struct st_store *store, bool all, struct st_diag *diag);
+/* Tells the loop. */
+void st_store_set_room(struct st_store *store, enum st_store_room room);
+/* Sleeps a little before looking for room again; `idle`: or until there is something to do. False:
+ * the store is being closed. */
+bool st_store_look_later(struct st_store *store, bool idle);
 /* Is there a file that can be a store? */
 int st_store_find(const char *path, struct st_diag *diag);
 /* Is it ours, and of a version that we know? Gives the version, which may be an older one. */

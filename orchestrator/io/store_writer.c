@@ -3,7 +3,8 @@
  * The writer thread. The loop queues batches and loads; the thread takes all
  * that are queued, puts consecutive batches into one transaction (one sync for
  * all), runs loads between, and hands the finished jobs back through uv_async.
- * After one failure it writes nothing any more.
+ * On a full disk it waits for room (store_room.c); after any other failure it
+ * writes nothing any more.
  */
 #include <assert.h>
 
@@ -14,6 +15,8 @@
 /* Batches join one transaction until it has so many rows: enough to share a sync, few enough that
  * the loop goes on with the first while the next are written. */
 #define JOINED_ROWS 4096
+/* The log is folded into the database when it has so many pages. */
+#define LOG_PAGES 4000
 
 static void push(struct st_store_queue *queue, struct st_store_job *job)
 {
@@ -50,9 +53,18 @@ static int put_rows(struct st_store_writer *writer, const struct st_rows *rows,
 	return ST_OK;
 }
 
+static int commit(struct st_store *store, struct st_diag *diag)
+{
+	int err = run_sql(&store->writer, ST_STORE_SQL_COMMIT, diag);
+	if (err == ST_OK && store->writer.log_pages >= LOG_PAGES) {
+		err = st_store_fold(store, false, diag);
+	}
+	return err;
+}
+
 /* One transaction for the batches from `first` up to, not including, `end`. */
 static int write_batches(struct st_store *store, struct st_store_job *first,
-			 const struct st_store_job *end, struct st_diag *diag)
+			 const struct st_store_job *end, bool *wants_room, struct st_diag *diag)
 {
 	struct st_store_writer *writer = &store->writer;
 	int err = run_sql(writer, ST_STORE_SQL_BEGIN, diag);
@@ -63,11 +75,42 @@ static int write_batches(struct st_store *store, struct st_store_job *first,
 		err = st_store_put_events(writer, diag);
 	}
 	if (err == ST_OK) {
-		err = run_sql(writer, ST_STORE_SQL_COMMIT, diag);
+		err = commit(store, diag);
 	}
+	*wants_room = err != ST_OK && st_store_wants_room(writer->db);
 	if (err != ST_OK && sqlite3_get_autocommit(writer->db) == 0) {
 		struct st_diag ignored;
 		(void)run_sql(writer, ST_STORE_SQL_ROLLBACK, &ignored);
+	}
+	return err;
+}
+
+/* There is room for what must be written, or there will be; see store_room.c. */
+static int write_for_sure(struct st_store *store, struct st_store_job *first,
+			  const struct st_store_job *end, struct st_diag *diag)
+{
+	bool wants_room = false;
+	struct st_diag broken = {0};
+	int err = write_batches(store, first, end, &wants_room, diag);
+	for (int tries = 0; err != ST_OK && wants_room; tries++) {
+		st_store_put_nothing(&store->writer);
+		if (tries == 0) {
+			st_store_reserve_spend(store);
+		} else {
+			st_store_set_room(store, ST_STORE_STUCK);
+			if (!st_store_look_later(store, false)) {
+				return err;
+			}
+		}
+		if (st_store_fold(store, true, &broken) != ST_OK) {
+			*diag = broken;
+			return broken.code;
+		}
+		err = write_batches(store, first, end, &wants_room, diag);
+		if (err == ST_OK) {
+			st_store_set_room(store, st_store_reserve_fill(store) ? ST_STORE_ROOM
+									      : ST_STORE_TIGHT);
+		}
 	}
 	return err;
 }
@@ -89,7 +132,7 @@ static struct st_store_job *do_batches(struct st_store *store, struct st_store_j
 	for (size_t n = 0; end != NULL && !end->is_load && n < JOINED_ROWS; end = end->next) {
 		n += end->rows.n;
 	}
-	int err = store->failed ? ST_ERR_UNAVAILABLE : write_batches(store, first, end, &diag);
+	int err = store->failed ? ST_ERR_UNAVAILABLE : write_for_sure(store, first, end, &diag);
 	if (err != ST_OK && !store->failed) {
 		store->failed = true;
 		store->failure = diag;
@@ -113,16 +156,33 @@ static struct st_store_job *do_load(struct st_store *store, struct st_store_job 
 	return next;
 }
 
+/* Waits for something to do; meanwhile looks for room when there is none. */
+static struct st_store_job *await(struct st_store *store)
+{
+	(void)pthread_mutex_lock(&store->mutex);
+	while (store->queued.first == NULL && !store->stopping) {
+		if (store->room == ST_STORE_ROOM) {
+			(void)pthread_cond_wait(&store->wakeup, &store->mutex);
+			continue;
+		}
+		(void)pthread_mutex_unlock(&store->mutex);
+		if (st_store_reserve_fill(store)) {
+			st_store_set_room(store, ST_STORE_ROOM);
+		} else {
+			(void)st_store_look_later(store, true);
+		}
+		(void)pthread_mutex_lock(&store->mutex);
+	}
+	struct st_store_job *job = take_all(&store->queued);
+	(void)pthread_mutex_unlock(&store->mutex);
+	return job;
+}
+
 static void *work(void *arg)
 {
 	struct st_store *store = arg;
 	for (;;) {
-		(void)pthread_mutex_lock(&store->mutex);
-		while (store->queued.first == NULL && !store->stopping) {
-			(void)pthread_cond_wait(&store->wakeup, &store->mutex);
-		}
-		struct st_store_job *job = take_all(&store->queued);
-		(void)pthread_mutex_unlock(&store->mutex);
+		struct st_store_job *job = await(store);
 		if (job == NULL) {
 			return NULL;
 		}
@@ -138,7 +198,12 @@ static void on_async(uv_async_t *async)
 	struct st_store *store = async->data;
 	(void)pthread_mutex_lock(&store->mutex);
 	struct st_store_job *job = take_all(&store->done);
+	enum st_store_room room = store->room;
 	(void)pthread_mutex_unlock(&store->mutex);
+	if (store->room_changed != NULL && room != store->told) {
+		store->told = room;
+		store->room_changed(store->room_arg, room);
+	}
 	while (job != NULL) {
 		struct st_store_job *next = job->next;
 		if (job->is_load) {
@@ -183,12 +248,34 @@ void st_store_load_run(struct st_store *store, struct st_id run,
 	enqueue(store, job);
 }
 
+void st_store_on_room(struct st_store *store, void (*changed)(void *arg, enum st_store_room room),
+		      void *arg)
+{
+	store->room_changed = changed;
+	store->room_arg = arg;
+	(void)uv_async_send(&store->async);
+}
+
+static int note_log_pages(void *arg, sqlite3 *db, const char *name, int pages)
+{
+	struct st_store_writer *writer = arg;
+	(void)db;
+	(void)name;
+	writer->log_pages = pages;
+	return SQLITE_OK;
+}
+
 int st_store_start(uv_loop_t *loop, struct st_store *store, struct st_diag *diag)
 {
 	store->queued.last = &store->queued.first;
 	store->done.last = &store->done.first;
+	pthread_condattr_t steady;
 	(void)pthread_mutex_init(&store->mutex, NULL);
-	(void)pthread_cond_init(&store->wakeup, NULL);
+	(void)pthread_condattr_init(&steady);
+	(void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&store->wakeup, &steady);
+	(void)pthread_condattr_destroy(&steady);
+	(void)sqlite3_wal_hook(store->writer.db, note_log_pages, &store->writer);
 	int rc = uv_async_init(loop, &store->async, on_async);
 	store->async.data = store;
 	if (rc != 0 || pthread_create(&store->thread, NULL, work, store) != 0) {

@@ -98,6 +98,11 @@ def check_accounts(db, findings):
                       f"{name}: held {account['held']}, holds say {held[scope][meter]}")
         findings.hold("I1", account["overrun"] == over[scope][meter],
                       f"{name}: overrun {account['overrun']}, settlements say {over[scope][meter]}")
+        if meter == "wall_seconds":  # not called for: it passes
+            used[scope][meter] = account["settled"]
+            passed = runs[account["run"]]["active_ms"] if account["scope"] == "run" else 0
+            findings.hold("I1", account["scope"] != "run" or 0 <= passed - 1000 * account["settled"] < 1000,
+                          f"{name}: settled {account['settled']}, {passed} ms have passed")
         findings.hold("I1", account["settled"] == used[scope][meter],
                       f"{name}: settled {account['settled']}, settlements say {used[scope][meter]}")
         given = granted[(*scope, meter)]

@@ -23,12 +23,15 @@ for variable, place in (("STINT", "stint"), ("TOOLSERVER", "tools/toolserver"),
                         ("FAULTIO", "tests/libfaultio.so")):
     os.environ.setdefault(variable, os.path.join(ROOT, "build", "dev", place))
 sys.path.insert(0, HERE)
+import disk  # noqa: E402
 import kills  # noqa: E402
 import rig  # noqa: E402
 
 SCENARIOS = {
     "kills": kills.random_kills,
     "points": kills.exact_points,
+    "disk": disk.nth_call,
+    "full": disk.full_disk,
 }
 
 
