@@ -34,7 +34,7 @@ def live_and_die(world, report):
 
 def random_kills(rng, size, report):
     """I1-I22 after kill -9 at random moments, over runs of every family (Z1, Z7)."""
-    kills = {"short": 100, "long": 600}[size]
+    kills = {"short": 60, "long": 600}[size]
     report.plan("kill", kills)
     report.plan("freeze", 1)
     # So that some moments are long enough to be hit.
