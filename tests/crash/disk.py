@@ -102,6 +102,29 @@ def one_fault(world, template, name, nth, report):
     return fired
 
 
+def failed_checkpoint(world, template, report):
+    """I37: SQLite keeps to itself that a checkpoint could not be synced; the daemon must not."""
+    report.operations(*fresh(world, template)[:2])
+    past = len(world.tool.lines())
+    report.plan("checkpoint")
+    world.faults.plan("none")
+    with world.life() as daemon:
+        world.faults.plan("fold", 1, 1, errno.EIO)
+        for _ in range(60):  # until the log is long enough
+            world.number += 1
+            steps = [{"id": f"s{i}", "uses": "noop", "with": {"output": f"{i}" * 400000}} for i in (1, 2)]
+            world.send(daemon, {"stint": 1, "name": f"run-{world.number}", "kind": "research",
+                                "steps": steps})
+            if daemon.process.poll() is not None or world.faults.get("fired"):
+                break
+        report.fire("checkpoint", world.faults.get("fired"))
+        poll("I37: a checkpoint could not be synced, and the daemon went on",
+             lambda: daemon.process.poll() is not None)
+        assert daemon.wait() == 5 and says_why(daemon.log), daemon.log[-5:]
+    world.settle_down()
+    report.laws.update(world.judge(lines=world.tool.lines()[past:]))
+
+
 def steps_of(size):
     """1, 2, 3 ...; in the short version with growing gaps."""
     n = 1
@@ -122,6 +145,7 @@ def nth_call(rng, size, report):
                     report.figure(**{f"{name} untouched at": nth})
                     break
                 report.fire(name)
+        failed_checkpoint(world, template, report)
         report.operations(world.books.asked, world.books.answered)
 
 

@@ -21,7 +21,16 @@
 
 #define FDS_MAX 4096
 
-enum fault { FAULT_NONE, FAULT_SYNC, FAULT_WRITE, FAULT_SHORT, FAULT_LIE, FAULT_OPEN, FAULT_ALLOC };
+enum fault {
+	FAULT_NONE,
+	FAULT_SYNC,
+	FAULT_WRITE,
+	FAULT_SHORT,
+	FAULT_LIE,
+	FAULT_OPEN,
+	FAULT_ALLOC,
+	FAULT_FOLD /* a sync of the database itself, not of its log: that is a checkpoint */
+};
 
 struct control {
 	_Atomic int64_t fault; /* enum fault */
@@ -33,6 +42,7 @@ struct control {
 	_Atomic int64_t writes;
 	_Atomic int64_t opens;
 	_Atomic int64_t allocs;
+	_Atomic int64_t folds;
 };
 
 /* The C library's own; our names stand before them. */
@@ -43,6 +53,7 @@ void *__libc_realloc(void *old, size_t size);
 static struct control *control;
 static const char *watch;
 static _Atomic bool watched[FDS_MAX];
+static _Atomic bool is_database[FDS_MAX];
 
 static ssize_t (*real_write)(int, const void *, size_t);
 static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
@@ -112,6 +123,7 @@ static int open_it(const char *path, int flags, mode_t mode)
 	int fd = real_open(path, flags, mode);
 	if (fd >= 0 && fd < FDS_MAX) {
 		atomic_store(&watched[fd], ours);
+		atomic_store(&is_database[fd], ours && strcmp(path, watch) == 0);
 	}
 	return fd;
 }
@@ -136,14 +148,21 @@ int close(int fd)
 	return real_close(fd);
 }
 
+static bool sync_fails(int fd)
+{
+	bool fold =
+	    is_watched(fd) && atomic_load(&is_database[fd]) && hits(&control->folds, FAULT_FOLD);
+	return fold || (is_watched(fd) && hits(&control->syncs, FAULT_SYNC));
+}
+
 int fsync(int fd)
 {
-	return is_watched(fd) && hits(&control->syncs, FAULT_SYNC) ? fail() : real_fsync(fd);
+	return sync_fails(fd) ? fail() : real_fsync(fd);
 }
 
 int fdatasync(int fd)
 {
-	return is_watched(fd) && hits(&control->syncs, FAULT_SYNC) ? fail() : real_fdatasync(fd);
+	return sync_fails(fd) ? fail() : real_fdatasync(fd);
 }
 
 /* How much of `len` is to be written: all, half, none (and said to be all), or -1 for an error. */

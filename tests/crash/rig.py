@@ -13,6 +13,7 @@ import json
 import mmap
 import os
 import random
+import signal
 import struct
 import sys
 import time
@@ -45,8 +46,10 @@ class Skip(Exception):
 
 class Faults:
     """The control page of faultio.c."""
-    NAMES = {"none": 0, "sync": 1, "write": 2, "short": 3, "lie": 4, "open": 5, "alloc": 6}
-    FIELDS = ("fault", "nth", "times", "error", "fired", "syncs", "writes", "opens", "allocs")
+    NAMES = {"none": 0, "sync": 1, "write": 2, "short": 3, "lie": 4, "open": 5, "alloc": 6,
+             "fold": 7}
+    FIELDS = ("fault", "nth", "times", "error", "fired", "syncs", "writes", "opens", "allocs",
+              "folds")
 
     def __init__(self, folder, watch):
         self.path = os.path.join(folder, "faults")
@@ -70,7 +73,8 @@ class Faults:
         """Counts from here on; the fault is set last."""
         self.put("fault", 0)
         for name, value in (("nth", nth), ("times", times), ("error", error), ("fired", 0),
-                            ("syncs", 0), ("writes", 0), ("opens", 0), ("allocs", 0)):
+                            ("syncs", 0), ("writes", 0), ("opens", 0), ("allocs", 0),
+                            ("folds", 0)):
             self.put(name, value)
         self.put("fault", self.NAMES[fault])
 
@@ -322,10 +326,10 @@ class World:
             assert answer.expect(201).json["id"] == run, f"I18: {run} came back as {answer.json['id']}"
         assert len(self.all_runs(daemon)) == before, "I18: a run was made twice"
 
-    def judge(self, path=None, at_rest=True, lines=None):
+    def judge(self, path=None, at_rest=True, lines=None, clock=True):
         """The oracles; raises when an invariant is broken. Gives how often each was checked."""
         lines = self.tool.lines() if lines is None else lines
-        return oracle.judge(path or self.db, lines, self.books, self.marks(), at_rest)
+        return oracle.judge(path or self.db, lines, self.books, self.marks(), at_rest, clock)
 
     def __enter__(self):
         return self

@@ -23,15 +23,23 @@ for variable, place in (("STINT", "stint"), ("TOOLSERVER", "tools/toolserver"),
                         ("FAULTIO", "tests/libfaultio.so")):
     os.environ.setdefault(variable, os.path.join(ROOT, "build", "dev", place))
 sys.path.insert(0, HERE)
+import clocks  # noqa: E402
 import disk  # noqa: E402
 import kills  # noqa: E402
+import memory  # noqa: E402
+import power  # noqa: E402
 import rig  # noqa: E402
+import stores  # noqa: E402
 
 SCENARIOS = {
     "kills": kills.random_kills,
     "points": kills.exact_points,
     "disk": disk.nth_call,
     "full": disk.full_disk,
+    "power": power.power_cuts,
+    "clock": clocks.clock_jumps,
+    "memory": memory.no_memory,
+    "stores": stores.wrong_stores,
 }
 
 
