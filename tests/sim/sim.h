@@ -153,6 +153,7 @@ enum sim_seen {
 	X(MACHINE, "I22", "states follow their tables; the row says what the timeline says")       \
 	X(TIMELINE, "P11 I22 I44", "seq without gap, time in order, hashes chained")               \
 	X(SLOTS, "I23", "no more calls and jobs in flight than allowed")                           \
+	X(DANGER, "P8", "a dangerous call is made once for each approval")                         \
 	X(NOT_EARLY, "I25 I28", "nothing before its time, nor more time counted than passed")      \
 	X(VERDICT, "P3 I14", "a refusal names accounts and their figures as they are")             \
 	X(REFUSED_IS_NOTHING, "shape", "what is refused changes nothing")                          \
@@ -217,6 +218,7 @@ struct sim_hold {
 	bool there;
 	bool ended;
 	bool counting;
+	bool clamp_told; /* the timeline says that it was clamped */
 	struct st_row_hold row;
 	struct st_row_call call;
 	int n_sent; /* how often it arrived at the tool */
@@ -232,6 +234,7 @@ struct sim_item {
 	int attempt; /* of the last call that was held */
 	struct st_id call;
 	int n_effects;	/* under different keys */
+	int n_approved; /* dangerous calls that a person approved and that were not made yet */
 	bool lied;	/* somebody said of a call that it had not happened, and it had */
 	int64_t moved;	/* by so much the clock had been set when the row was committed */
 	uint64_t epoch; /* of the run, then */
@@ -260,6 +263,7 @@ struct sim_run {
 	int scopes[ST_SCOPE_COUNT]; /* which of the store's; [STEP] and [RUN] unused */
 	struct st_row_halt halt;    /* the open one; verdict_json owned */
 	bool halted;
+	int n_doubts;		/* calls in doubt */
 	struct st_id last_halt; /* closed last */
 	uint64_t epoch; /* counts its halts and loads: between them it sees each set clock */
 	size_t n_asked; /* limits that were accepted and are not committed yet */

@@ -145,6 +145,18 @@ static void check_may_call(struct sim *s, struct sim_run *run, const struct st_r
 	item->call = call->id;
 }
 
+/* Does the timeline say this right behind the row? */
+static bool told(const struct st_rows *rows, size_t i, const char *type, size_t n)
+{
+	for (size_t k = i + 1; k < rows->n && k < i + n; k++) {
+		if (rows->of[k].type == ST_ROW_EVENT &&
+		    strcmp(rows->of[k].event->type, type) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void law_hold(struct sim *s, const struct st_rows *rows, size_t i)
 {
 	const struct st_row_hold *row = rows->of[i].hold;
@@ -179,18 +191,6 @@ static void law_hold(struct sim *s, const struct st_rows *rows, size_t i)
 	}
 	sim_saw(s, strcmp(rows->of[i + 1].call->kind, "model.count") == 0 ? SIM_SEEN_COUNTS
 									  : SIM_SEEN_CALLS);
-}
-
-/* Is the overrun told in the timeline right behind its row? */
-static bool overrun_told(const struct st_rows *rows, size_t i)
-{
-	for (size_t k = i + 1; k < rows->n && k < i + 6; k++) {
-		if (rows->of[k].type == ST_ROW_EVENT &&
-		    strcmp(rows->of[k].event->type, "call.overrun") == 0) {
-			return true;
-		}
-	}
-	return false;
 }
 
 static void check_end(struct sim *s, const struct sim_hold *hold,
@@ -269,7 +269,7 @@ static void law_settlement(struct sim *s, const struct st_rows *rows, size_t i)
 			account->overrun = st_add_saturating(account->overrun, passed);
 		}
 	}
-	sim_check(s, OVERRUN_TOLD, !over || overrun_told(rows, i),
+	sim_check(s, OVERRUN_TOLD, !over || told(rows, i, "call.overrun", 6),
 		  "hold %lld was overrun, and the timeline does not say so",
 		  (long long)row->hold_no);
 	s->result->seen[SIM_SEEN_OVERRUNS] += over;
@@ -391,7 +391,10 @@ void sim_law_row(struct sim *s, const struct st_rows *rows, size_t i)
 		break;
 	case ST_ROW_HOLD:
 		law_hold(s, rows, i);
-		break;
+		sim_store_put(s, &rows->of[i]);
+		sim_store_hold(&s->store, row->hold->no)->clamp_told =
+		    told(rows, i, "call.clamped", 3);
+		return;
 	case ST_ROW_CALL:
 		sim_law_call_row(s, row->call);
 		break;

@@ -202,6 +202,9 @@ void sim_law_halt(struct sim *s, const struct st_row_halt *halt)
 	}
 	sim_check(s, DECIDED_ONCE, run->halted && st_id_equal(run->halt.id, halt->id),
 		  "a decision on a halt that is not open");
+	if (run->halt.kind == ST_HALT_DANGEROUS && strcmp(halt->decision, "granted") == 0) {
+		sim_law_item(run, run->halt.step, run->halt.item)->n_approved = 1;
+	}
 	sim_check(s, AUDIT,
 		  halt->by[0] != '\0' && halt->decision[0] != '\0' &&
 		      halt->decided_at != ST_TIME_NONE,
@@ -237,6 +240,11 @@ void sim_law_run_row(struct sim *s, const struct st_row_run *row)
 		  (long long)row->active_ms, (long long)(s->now - run->row.created_at));
 	sim_check(s, MACHINE, !row->head_only || row->state == ST_RUN_RUNNING,
 		  "run %lld has more to write than its head", (long long)row->no);
+	bool runs_on = row->state == ST_RUN_RUNNING || row->state == ST_RUN_SUCCEEDED;
+	sim_check(s, HALTED, !row->paused || row->state != ST_RUN_RUNNING,
+		  "run %lld is paused and runs", (long long)row->no);
+	sim_check(s, HALTED, run->n_doubts == 0 || !runs_on,
+		  "run %lld goes on, and a call is in doubt", (long long)row->no);
 	bool same = run->halted ? st_id_equal(row->halt, run->halt.id) : st_id_is_none(row->halt);
 	sim_check(s, MACHINE, same && run->halted == (run->state == ST_RUN_HALTED),
 		  "run %lld: its halt is not the open one", (long long)row->no);
@@ -290,6 +298,8 @@ void sim_law_call_row(struct sim *s, const struct st_row_call *row)
 		  st_machine_state_name(&st_hold_machine, (int)hold->call.state),
 		  st_machine_state_name(&st_hold_machine, (int)row->state));
 	bool over = st_machine_final(&st_hold_machine, (int)row->state);
+	struct sim_run *run = sim_store_run(&s->store, hold->row.run_no);
+	run->n_doubts += over ? -(hold->call.state == ST_HOLD_IN_DOUBT) : 1;
 	sim_check(s, ONE_END, over == hold->ended, "call %lld is %s, its hold %s",
 		  (long long)row->no, st_machine_state_name(&st_hold_machine, (int)row->state),
 		  hold->ended ? "ended" : "open");

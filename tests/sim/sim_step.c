@@ -21,6 +21,7 @@ struct gave {
 	struct st_id run;
 	int64_t granted; /* sum of all amounts, saturating */
 	bool by_actor;	 /* all of it */
+	struct st_id closed;
 };
 
 static void count_row(const struct st_row *row, const struct st_actor *actor, struct gave *gave)
@@ -31,6 +32,7 @@ static void count_row(const struct st_row *row, const struct st_actor *actor, st
 		gave->by_actor = gave->by_actor && strcmp(row->grant->by, actor->name) == 0;
 	} else if (row->type == ST_ROW_HALT && !row->halt->insert) {
 		gave->n_closed++;
+		gave->closed = row->halt->id;
 		gave->by_actor = gave->by_actor && strcmp(row->halt->by, actor->name) == 0;
 	} else if (row->type == ST_ROW_EVENT) {
 		gave->n_decided += strncmp(row->event->type, "decision.", 9) == 0;
@@ -96,12 +98,34 @@ static bool may(const struct sim *s, const struct st_event *event)
 	return is_visible(s, event) && !own;
 }
 
+/* Granted without amounts: exactly what lacked, as the verdict of the halt says. */
+static void law_lack(struct sim *s, const struct st_event *event, const struct gave *gave)
+{
+	const struct sim_run *run = sim_store_find(&s->store, event->run);
+	struct st_verdict verdict = {0};
+	int64_t lack = 0;
+	if (!run->halted || !st_id_equal(run->halt.id, gave->closed) ||
+	    run->halt.kind != ST_HALT_BUDGET ||
+	    st_verdict_parse(run->halt.verdict_json, &verdict) != ST_OK) {
+		return;
+	}
+	for (size_t i = 0; i < verdict.n_refused; i++) {
+		const struct st_refusal *r = &verdict.refused[i];
+		lack = r->scope <= ST_SCOPE_RUN ? st_add_saturating(lack, st_ledger_lack(r)) : lack;
+	}
+	sim_check(s, GRANT_EXACT, gave->granted == lack, "%lld granted, %lld lacked",
+		  (long long)gave->granted, (long long)lack);
+}
+
 static void law_decide(struct sim *s, const struct st_event *event, const struct gave *gave)
 {
 	const struct st_decide *decide = &event->decide;
 	sim_check(s, DECIDED_ONCE, gave->n_decided == (gave->code == ST_OK), "%d decisions for %s",
 		  gave->n_decided, st_err_name(gave->code));
 	sim_check(s, DECIDED_ONCE, gave->n_closed <= 1, "%d halts closed at once", gave->n_closed);
+	bool bound = st_id_is_none(decide->halt) || gave->n_closed == 0 ||
+		     st_id_equal(decide->halt, gave->closed);
+	sim_check(s, DECIDED_ONCE, bound, "another halt was decided than the one that was shown");
 	if (gave->code != ST_OK || decide->decision != ST_DECISION_GRANT) {
 		sim_check(s, GRANT_EXACT, gave->n_grants == 0, "a grant that nobody gave");
 		return;
@@ -113,6 +137,9 @@ static void law_decide(struct sim *s, const struct st_event *event, const struct
 	bool exact = gave->n_grants == (int)decide->n_grants && gave->granted == asked;
 	sim_check(s, GRANT_EXACT, decide->n_grants == 0 || exact, "%lld granted, %lld asked",
 		  (long long)gave->granted, (long long)asked);
+	if (decide->n_grants == 0) {
+		law_lack(s, event, gave);
+	}
 }
 
 /* An own run's limits are not raised; the model must be up to date to say that. */

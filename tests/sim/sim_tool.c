@@ -48,6 +48,9 @@ static void check_bound(struct sim *s, const struct st_effect_call *call,
 	if (call->count) {
 		return;
 	}
+	sim_check(s, CLAMP_TOLD, hold->clamp_told == clamped || hold->n_sent > 0,
+		  "call %lld is clamped, and the timeline does not say so",
+		  (long long)call->call_no);
 	if (strcmp(call->kind->name, "model.generate") == 0 &&
 	    (clamped || call->call_no % 4 == 0)) {
 		int64_t most = request_tokens_max(s, call);
@@ -107,6 +110,14 @@ void sim_tool_arrives(struct sim *s, struct st_effect_call *call)
 	sim_check(s, ATTEMPT_KEY, same, "call %lld goes by another key", (long long)call->call_no);
 	sim_check(s, SENT_ONCE, hold->n_sent == 0 || hold->call.idempotence == ST_IDEMPOTENT,
 		  "call %lld (%s) is sent again", (long long)call->call_no, hold->call.kind);
+	if (call->plan->dangerous && hold->n_sent == 0) {
+		struct sim_item *item = sim_law_item(sim_store_run(&s->store, hold->row.run_no),
+						     hold->row.step, hold->row.item);
+		sim_check(s, DANGER, item->n_approved > 0,
+			  "call %lld is dangerous, and nobody approved it",
+			  (long long)call->call_no);
+		item->n_approved = 0;
+	}
 	check_bound(s, call, hold);
 	check_slots(s, call, hold);
 	hold->n_sent++;
