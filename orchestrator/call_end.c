@@ -273,11 +273,11 @@ static void on_unknown(struct st_turn *turn, struct st_run *run, const struct pl
 	into_doubt(turn, run, place, end.error);
 }
 
-/* What a provider tells about its use can be anything; below zero it tells nothing. */
+/* What a provider tells about its use can be anything; an amount that cannot be tells nothing. */
 static bool tells_usage(const struct st_outcome *outcome)
 {
 	for (int m = 0; m < ST_METER_COUNT; m++) {
-		if (outcome->usage.of[m] < 0) {
+		if (outcome->usage.of[m] < 0 || outcome->usage.of[m] > ST_USED_MAX) {
 			return false;
 		}
 	}

@@ -257,10 +257,11 @@ static bool resolution_fits(struct st_turn *turn, const struct st_decide *decide
 {
 	bool fits = true;
 	for (int m = 0; m < ST_METER_COUNT && decide->usage_known; m++) {
-		fits = fits && decide->usage.of[m] >= 0;
+		fits = fits && decide->usage.of[m] >= 0 && decide->usage.of[m] <= ST_USED_MAX;
 	}
 	if (!fits) {
-		st_gate_refuse(turn, ST_ERR_INVALID, "what was used cannot be below 0");
+		st_gate_refuse(turn, ST_ERR_INVALID,
+			       "what one call used is not below 0 nor above 10000000000000");
 		return false;
 	}
 	if (decide->external_id != NULL && strlen(decide->external_id) > EXTERNAL_ID_BYTES_MAX) {

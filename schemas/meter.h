@@ -57,6 +57,13 @@ bool st_meter_parse(const char *name, enum st_meter *out);
 const char *st_scope_name(enum st_scope scope);
 bool st_scope_parse(const char *name, enum st_scope *out);
 
+/*
+ * More than this no single call uses (of cost_nusd: 10,000 dollars), so whoever says so is not
+ * believed: a provider's answer must not fill up the accounts that all runs share, which have no
+ * limit but an end.
+ */
+#define ST_USED_MAX INT64_C(10000000000000)
+
 /* One amount per meter, each >= 0. */
 struct st_amounts {
 	int64_t of[ST_METER_COUNT];

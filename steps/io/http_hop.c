@@ -489,7 +489,8 @@ enum st_transport st_http_hop_end(const struct st_http_hop *hop, CURLcode code, 
 
 void st_http_hop_take(struct st_http_hop *hop, struct st_http_response *response)
 {
-	response->status = hop->status;
+	/* A head that was cut is no answer, whatever its first line says. */
+	response->status = hop->too_large && !hop->head_done ? 0 : hop->status;
 	response->headers = hop->answer_headers;
 	response->n_headers = hop->n_answer_headers;
 	hop->answer_headers = NULL;

@@ -24,7 +24,7 @@ struct fake {
 	int64_t output;
 	int64_t cache_read;
 	int64_t reasoning;
-	const json_t *usage; /* instead of the dialect's usage object; json_null: leave it out */
+	const json_t *usage; /* instead of the dialect's usage; null: leave it out; false: null */
 	bool sse_query;	     /* ?alt=sse */
 };
 
@@ -69,7 +69,9 @@ static inline void fake_set_usage(const struct fake *fake, json_t *answer, const
 		return;
 	}
 	json_decref(usage);
-	if (!json_is_null(fake->usage)) {
+	if (json_is_false(fake->usage)) {
+		(void)json_object_set_new(answer, name, json_null());
+	} else if (!json_is_null(fake->usage)) {
 		(void)json_object_set_new(answer, name, json_deep_copy(fake->usage));
 	}
 }

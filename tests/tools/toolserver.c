@@ -15,6 +15,10 @@
  *
  * What goes wrong is said by the path (/drop-after), by ?fault= or x-fault: (parts joined by ';'),
  * or by a rule of the script: {"rules":[{"path":"/effect","nth":[5],"gate":"arrive"}]}.
+ *
+ * A rule may also say byte for byte what comes back: {"raw":BASE64} is sent as it is, then
+ * "again":BASE64 so many "times", "pause_ms" apart, and then the connection's "end" comes: "close",
+ * "reset", or "stay" until the client leaves.
  */
 #include "fault_spec.h"
 #include "provider_fakes.h"
@@ -23,6 +27,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
+#include <sodium.h>
 #include <strings.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,7 +40,7 @@
 
 #define LOGGED_BODY_BYTES 65536
 
-enum step { STEP_ARRIVE, STEP_DELAY, STEP_EFFECT, STEP_APPLIED, STEP_SEND, STEP_HALF };
+enum step { STEP_ARRIVE, STEP_DELAY, STEP_EFFECT, STEP_APPLIED, STEP_SEND, STEP_HALF, STEP_RAW };
 
 struct gate {
 	struct gate *next;
@@ -71,7 +76,7 @@ struct visit {
 	uint64_t seq;
 	struct fault fault;
 	json_t *rule;  /* the last that fits; a reference */
-	uint64_t left; /* of /big */
+	uint64_t left; /* of /big; of "times" */
 	bool counts;   /* as in flight; the test's own questions do not */
 	json_t *body;  /* when it is JSON */
 	enum step step;
@@ -345,6 +350,13 @@ static int64_t asked_output(const json_t *body)
 	return json_is_integer(value) ? json_integer_value(value) : 16;
 }
 
+/* "/~name/v1/messages" is /v1/messages: so a test has as many providers as it wants. */
+static const char *provider_path(const char *path)
+{
+	const char *rest = strncmp(path, "/~", 2) == 0 ? strchr(path + 1, '/') : NULL;
+	return rest != NULL ? rest : path;
+}
+
 static bool answer_provider(struct visit *visit)
 {
 	size_t len = 0;
@@ -357,7 +369,7 @@ static bool answer_provider(struct visit *visit)
 		usage = json_incref(json_object_get(visit->rule, "usage_raw"));
 	}
 	struct fake fake = {
-	    .path = st_exchange_path(visit->exchange),
+	    .path = provider_path(st_exchange_path(visit->exchange)),
 	    .body = visit->body,
 	    .seq = visit->seq,
 	    .input = usage_of(visit, "input", (int64_t)(len + 3) / 4),
@@ -450,7 +462,7 @@ static void on_gone(void *arg)
 {
 	struct visit *visit = arg;
 	log_event(visit, "gone", NULL);
-	if (visit->fault.hang && visit->step == STEP_EFFECT) {
+	if ((visit->fault.hang && visit->step == STEP_EFFECT) || visit->step == STEP_RAW) {
 		st_exchange_abort(visit->exchange);
 		finish(visit);
 	}
@@ -597,9 +609,70 @@ static void send_whole(struct visit *visit)
 	finish(visit);
 }
 
+/* Bytes of a rule as it writes them; "" where it has none. */
+static void rule_bytes(const struct visit *visit, const char *name, struct st_buf *out)
+{
+	const json_t *text = json_object_get(visit->rule, name);
+	size_t len = json_string_length(text);
+	if (len > 0 && sodium_base642bin((unsigned char *)st_buf_reserve(out, len), len,
+					 json_string_value(text), len, NULL, &out->len, NULL,
+					 sodium_base64_VARIANT_ORIGINAL) != 0) {
+		(void)fprintf(stderr, "toolserver: \"%s\" of a rule is no base64\n", name);
+		exit(2);
+	}
+}
+
+static void end_raw(struct visit *visit)
+{
+	const char *end = json_string_value(json_object_get(visit->rule, "end"));
+	if (end != NULL && strcmp(end, "stay") == 0) {
+		(void)uv_timer_stop(&visit->timer);
+		return; /* on_gone ends it */
+	}
+	if (end != NULL && strcmp(end, "reset") == 0) {
+		st_exchange_abort(visit->exchange);
+	} else {
+		st_exchange_raw(visit->exchange, "", 0, true);
+	}
+	finish(visit);
+}
+
+static void on_raw_tick(uv_timer_t *timer)
+{
+	struct visit *visit = timer->data;
+	if (st_exchange_stream_queued(visit->exchange) > 0) {
+		return; /* the client is slower than we are */
+	}
+	if (visit->left == 0) {
+		end_raw(visit);
+		return;
+	}
+	visit->left--;
+	st_exchange_raw(visit->exchange, visit->answer.data, visit->answer.len, false);
+}
+
+static void send_raw(struct visit *visit)
+{
+	struct st_buf first = {0};
+	rule_bytes(visit, "raw", &first);
+	st_buf_clear(&visit->answer);
+	rule_bytes(visit, "again", &visit->answer);
+	visit->left = (uint64_t)json_integer_value(json_object_get(visit->rule, "times"));
+	visit->step = STEP_RAW;
+	st_exchange_raw(visit->exchange, first.data, first.len, false);
+	st_buf_fini(&first);
+	json_int_t pause = json_integer_value(json_object_get(visit->rule, "pause_ms"));
+	uint64_t pause_ms = pause > 0 ? (uint64_t)pause : 1;
+	(void)uv_timer_start(&visit->timer, on_raw_tick, pause_ms, pause_ms);
+}
+
 static bool step_send(struct visit *visit)
 {
 	const struct fault *fault = &visit->fault;
+	if (json_object_get(visit->rule, "raw") != NULL) {
+		send_raw(visit);
+		return false;
+	}
 	if (fault->drop_after) {
 		st_exchange_abort(visit->exchange);
 		finish(visit);
@@ -662,6 +735,9 @@ static void advance(struct visit *visit)
 			break;
 		case STEP_HALF:
 			step_half(visit);
+			on = false;
+			break;
+		case STEP_RAW:
 			on = false;
 			break;
 		}

@@ -163,6 +163,42 @@ static void usage_below_zero_or_absurd_never_lowers_what_was_used(void **state)
 	world_fini(&w);
 }
 
+/* The tenant's and the platform's accounts have no limit, but they add up what everybody uses. */
+static void one_absurd_answer_does_not_use_up_what_all_share(void **state)
+{
+	(void)state;
+	struct world w;
+	world_init(&w);
+	for (int i = 0; i < 3; i++) {
+		world_submit(&w, DEF("", "{\"id\":\"a\"," HTTP("GET", "") "}"));
+		struct st_amounts used = {{0}};
+		used.of[ST_METER_TOOL_STEPS] = 1;
+		used.of[ST_METER_HTTP_REQUESTS] = i == 0 ? INT64_MAX : INT64_MAX / 2;
+		world_end(&w, "a", ST_OUTCOME_SUCCEEDED, &used);
+		assert_int_equal(w.state, ST_RUN_SUCCEEDED);
+	}
+	world_fini(&w);
+}
+
+static void nobody_resolves_a_doubt_with_an_absurd_use(void **state)
+{
+	(void)state;
+	struct world w;
+	world_init(&w);
+	world_submit(&w, DEF("", "{\"id\":\"a\"," HTTP("POST", "") "}"));
+	world_end(&w, "a", ST_OUTCOME_UNKNOWN, NULL);
+	assert_int_equal(w.state, ST_RUN_HALTED);
+	struct st_decide decide = resolve_latest(&w, true);
+	decide.usage_known = true;
+	decide.usage.of[ST_METER_HTTP_REQUESTS] = ST_USED_MAX + 1;
+	world_decide(&w, "bob", decide);
+	assert_int_equal(w.state, ST_RUN_HALTED);
+	decide.usage.of[ST_METER_HTTP_REQUESTS] = ST_USED_MAX;
+	world_decide(&w, "bob", decide);
+	assert_int_equal(w.state, ST_RUN_SUCCEEDED);
+	world_fini(&w);
+}
+
 static void a_restored_older_copy_sends_the_same_keys(void **state)
 {
 	(void)state;
@@ -282,6 +318,8 @@ int main(void)
 	    cmocka_unit_test(what_a_run_was_over_for_stays_what_it_was),
 	    cmocka_unit_test(a_denial_after_a_failure_leaks_nothing),
 	    cmocka_unit_test(usage_below_zero_or_absurd_never_lowers_what_was_used),
+	    cmocka_unit_test(one_absurd_answer_does_not_use_up_what_all_share),
+	    cmocka_unit_test(nobody_resolves_a_doubt_with_an_absurd_use),
 	    cmocka_unit_test(a_cleanup_step_is_tried_again_although_the_run_has_failed),
 	    cmocka_unit_test(a_count_that_cannot_be_made_fails_nothing),
 	    cmocka_unit_test(an_absurd_count_is_none),
