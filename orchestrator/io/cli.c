@@ -277,8 +277,9 @@ static int dispatch(int argc, char **argv)
 int st_cli_main(int argc, char **argv)
 {
 	int code = dispatch(argc, argv);
-	if ((fflush(stdout) != 0 || ferror(stdout) != 0) && code == ST_EXIT_DONE) {
-		code = ST_EXIT_FAILED; /* nobody got what was printed */
+	if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+		(void)fputs("stint: what was printed could not be written\n", stderr);
+		code = code == ST_EXIT_DONE ? ST_EXIT_FAILED : code;
 	}
 	return code;
 }

@@ -10,6 +10,7 @@
 
 #include "schemas/json.h"
 #include "schemas/mem.h"
+#include "steps/guard.h"
 
 #define CONFIG_BYTES_MAX (1024 * 1024)
 #define CHUNK 65536
@@ -76,6 +77,26 @@ static int check_owner(const char *path, struct st_diag *diag)
 	return ST_OK;
 }
 
+/* What the guard of outgoing requests would refuse is refused where the config is read. */
+static int decode(const struct st_schemas *schemas, const json_t *doc, struct st_config **out,
+		  struct st_diag *diag)
+{
+	struct st_config *config = NULL;
+	struct st_guard *guard = NULL;
+	int err = st_config_decode(schemas, doc, &config, diag);
+	if (err == ST_OK) {
+		err = st_guard_new((const char *const *)config->outgoing_allow,
+				   config->n_outgoing_allow, &guard, diag);
+	}
+	if (err != ST_OK) {
+		st_config_free(config);
+		return err;
+	}
+	st_guard_free(guard);
+	*out = config;
+	return ST_OK;
+}
+
 int st_config_read(const struct st_schemas *schemas, const char *path, struct st_config **out,
 		   struct st_diag *diag)
 {
@@ -94,7 +115,7 @@ int st_config_read(const struct st_schemas *schemas, const char *path, struct st
 				    &doc, diag);
 	}
 	if (err == ST_OK) {
-		err = st_config_decode(schemas, doc, out, diag);
+		err = decode(schemas, doc, out, diag);
 	}
 	if (err != ST_OK && diag != NULL && diag->text[0] != '\0') {
 		(void)st_fail_wrap(diag, "config %s", path);

@@ -315,6 +315,16 @@ def revoked(world):
     return world.daemon.client(made["token"]).get("/v1/runs")
 
 
+def expired(world):
+    at = time.time() + 1.5
+    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at * 1000) % 1000:03d}Z"
+    made = world.admin.post("/v1/tokens", {"role": "viewer", "name": "brief", "expires_at": text}).expect(201).json
+    client = world.daemon.client(made["token"])
+    while time.time() <= at + 0.01:
+        time.sleep(0.05)
+    return client.get("/v1/runs")
+
+
 TIGHT = definition({"id": "a", "uses": "noop"}, budget={"tool_steps": 0})
 
 
@@ -359,7 +369,10 @@ ROWS += [
         "Authorization": f"Bearer {world.viewer.token[:-1]}"}), (401,)),
     Row("B40", "a right one of another case", lambda world: world.nobody.get("/v1/runs", {
         "Authorization": f"Bearer {world.viewer.token.swapcase()}"}), (401,)),
-    Row("B40", "revoked", revoked, (401,), tokens=1),
+    Row("B40", "revoked", revoked, (401,), tokens=1), Row("B40", "expired", expired, (401,), tokens=1),
+    *(Row("B36", f"a token until {text!r}", ask("POST", "/v1/tokens", {"role": "viewer", "name": "odd", "expires_at": text}, "admin"),
+          BAD, "/expires_at") for text in ("2027-02-29T00:00:00Z", "1970-01-01T00:00:00Z", "tomorrow", "", 5, True, [],
+                                           "2026-01-01T00:00:00", "99999-01-01T00:00:00Z")),
     Row("B40", "as X-Api-Key", lambda world: world.nobody.get("/v1/runs", {"X-Api-Key": world.viewer.token}), (401,)),
     *(Row("B40", f"in the URL as {name}", lambda world, name=name: world.nobody.get(
         f"/v1/runs?{name}={world.viewer.token}"), (401,)) for name in ("token", "access_token", "api_key", "key")),

@@ -31,7 +31,6 @@ UNREACHED = {
     "B32": "there is no cron", "B33": "there is no time zone field", "B34": "there is no cron",
     "B35": "there are no daily limits",
     "B37": "ranges of exports: an export takes no range",
-    "B40": "expired: tokens do not expire",
     "B43": "batches: there is no request with several items",
     "B54": "an answer of DNS that changes: the check is on the connected address, in tests/unit/steps_http_reach_test.c",
     "B55": "a hop from a public to a private address: needs a public server; the rows go from an allowed to a refused one",
@@ -45,7 +44,7 @@ UNREACHED = {
     "B79": "dates and currencies: a price has neither",
     "B81": "there are no webhooks",
     "B82": "a jump while leases are held: there are no leases",
-    "B83": "a full disk: tests of the store",
+    "B83": "a disk that is full: tests/crash; the row limits the size of files",
 }
 
 

@@ -308,6 +308,13 @@ static inline void fake_firecrawl(const struct fake *fake, struct st_buf *out)
 	st_buf_addf(out, ",\"scrapeId\":\"fc-%06llu\"}}}", (unsigned long long)fake->seq);
 }
 
+/* "/~name/v1/messages" is /v1/messages: so a test has as many providers as it wants. */
+static inline const char *fake_path(const char *path)
+{
+	const char *rest = strncmp(path, "/~", 2) == 0 ? strchr(path + 1, '/') : NULL;
+	return rest != NULL ? rest : path;
+}
+
 /* Writes the answer to a provider's path. 0: not one; 1: JSON; 2: SSE. */
 static inline int fake_answer(const struct fake *fake, struct st_buf *out)
 {

@@ -22,12 +22,12 @@
  */
 #include "fault_spec.h"
 #include "provider_fakes.h"
+#include "raw_bytes.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
-#include <sodium.h>
 #include <strings.h>
 #include <time.h>
 #include <unistd.h>
@@ -350,13 +350,6 @@ static int64_t asked_output(const json_t *body)
 	return json_is_integer(value) ? json_integer_value(value) : 16;
 }
 
-/* "/~name/v1/messages" is /v1/messages: so a test has as many providers as it wants. */
-static const char *provider_path(const char *path)
-{
-	const char *rest = strncmp(path, "/~", 2) == 0 ? strchr(path + 1, '/') : NULL;
-	return rest != NULL ? rest : path;
-}
-
 static bool answer_provider(struct visit *visit)
 {
 	size_t len = 0;
@@ -369,7 +362,7 @@ static bool answer_provider(struct visit *visit)
 		usage = json_incref(json_object_get(visit->rule, "usage_raw"));
 	}
 	struct fake fake = {
-	    .path = provider_path(st_exchange_path(visit->exchange)),
+	    .path = fake_path(st_exchange_path(visit->exchange)),
 	    .body = visit->body,
 	    .seq = visit->seq,
 	    .input = usage_of(visit, "input", (int64_t)(len + 3) / 4),
@@ -609,19 +602,6 @@ static void send_whole(struct visit *visit)
 	finish(visit);
 }
 
-/* Bytes of a rule as it writes them; "" where it has none. */
-static void rule_bytes(const struct visit *visit, const char *name, struct st_buf *out)
-{
-	const json_t *text = json_object_get(visit->rule, name);
-	size_t len = json_string_length(text);
-	if (len > 0 && sodium_base642bin((unsigned char *)st_buf_reserve(out, len), len,
-					 json_string_value(text), len, NULL, &out->len, NULL,
-					 sodium_base64_VARIANT_ORIGINAL) != 0) {
-		(void)fprintf(stderr, "toolserver: \"%s\" of a rule is no base64\n", name);
-		exit(2);
-	}
-}
-
 static void end_raw(struct visit *visit)
 {
 	const char *end = json_string_value(json_object_get(visit->rule, "end"));
@@ -654,9 +634,9 @@ static void on_raw_tick(uv_timer_t *timer)
 static void send_raw(struct visit *visit)
 {
 	struct st_buf first = {0};
-	rule_bytes(visit, "raw", &first);
+	raw_bytes(visit->rule, "raw", &first);
 	st_buf_clear(&visit->answer);
-	rule_bytes(visit, "again", &visit->answer);
+	raw_bytes(visit->rule, "again", &visit->answer);
 	visit->left = (uint64_t)json_integer_value(json_object_get(visit->rule, "times"));
 	visit->step = STEP_RAW;
 	st_exchange_raw(visit->exchange, first.data, first.len, false);
