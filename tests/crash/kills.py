@@ -152,3 +152,32 @@ def exact_points(rng, size, report):
         world.settle_down()
         report.judged(world, world.judge())
     report.figure(points=reached, families=len(rig.FAMILIES), states=len(states))
+
+
+def many_runs(rng, size, report):
+    """I21, I5: with many open runs the daemon is killed, and comes back; how fast is told (Z11)."""
+    count = {"short": 200, "long": 10000}[size]
+    with rig.World(rng) as world:
+        gate = HttpGate(world, "many", "idempotent", "arrive")
+        sleep = {"id": "w", "uses": "sleep", "with": {"seconds": 86400}}
+        with world.life() as daemon:
+            for _ in range(count):
+                assert world.submit_steps(daemon, [sleep]) is not None
+            held = world.submit_steps(daemon, [gate.steps(world, None)])
+            gate.wait()
+            report.plan("kill")
+            daemon.kill()
+            report.fire("kill")
+        world.tool.client.delete("/__rules").expect(200)
+        sent, begun = len(world.tool.lines("request")), time.monotonic()
+        with world.life() as daemon:
+            ready = time.monotonic() - begun
+            while len(world.tool.lines("request")) == sent:
+                assert time.monotonic() - begun < rig.lib.PATIENCE, "nothing is recovered"
+                time.sleep(0.005)
+            first = time.monotonic() - begun
+            world.submitter(daemon).wait_state(held, "succeeded")
+            gate.open()
+            assert daemon.stop() == 0
+        report.judged(world, world.judge(at_rest=False))
+    report.figure(open_runs=count, ready_s=round(ready, 2), first_recovered_call_s=round(first, 2))

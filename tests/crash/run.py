@@ -34,6 +34,7 @@ import stores  # noqa: E402
 SCENARIOS = {
     "kills": kills.random_kills,
     "points": kills.exact_points,
+    "many": kills.many_runs,
     "disk": disk.nth_call,
     "full": disk.full_disk,
     "power": power.power_cuts,

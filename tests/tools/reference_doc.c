@@ -225,8 +225,9 @@ static void write_errors(void)
 	ST_ERR_X(X)
 #undef X
 	(void)fputs("\nA 503 carries `x-should-retry: false` when the store failed (it stays so "
-		    "until the daemon is started again), and `Retry-After: 5` when it is only "
-		    "busy.\n\n## Exit codes of every command\n\n| code | means |\n|---|---|\n",
+		    "until the daemon is started again) or the disk is full (until there is "
+		    "room), and `Retry-After: 5` when it is only busy.\n\n## Exit codes of every "
+		    "command\n\n| code | means |\n|---|---|\n",
 		    page);
 #define X(name, code, text) (void)fprintf(page, "| %d | %s |\n", code, text);
 	ST_EXIT_X(X)
