@@ -62,6 +62,9 @@ void st_core_free(struct st_core *core)
 		}
 	}
 	free_wides(core);
+	for (size_t i = 0; i < ST_TOLD_MAX; i++) {
+		st_told_fini(&core->told[i]);
+	}
 	st_free(core->runs);
 	st_free(core->timers.of);
 	for (int slot = 0; slot < ST_SLOT_COUNT; slot++) {

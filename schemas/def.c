@@ -303,6 +303,7 @@ int st_def_decode(const struct st_schemas *schemas, const struct st_def_input *i
 	}
 	struct st_decode decode = {.diag = diag};
 	struct st_def *def = st_alloc(sizeof *def);
+	def->n_owners = 1;
 	def->doc = json_incref(doc);
 	def->empty = json_object();
 	code = read_head(&decode, doc, def);
@@ -323,9 +324,19 @@ int st_def_decode(const struct st_schemas *schemas, const struct st_def_input *i
 	return ST_OK;
 }
 
+struct st_def *st_def_share(struct st_def *def)
+{
+	def->n_owners++;
+	return def;
+}
+
 void st_def_free(struct st_def *def)
 {
 	if (def == NULL) {
+		return;
+	}
+	assert(def->n_owners > 0);
+	if (--def->n_owners > 0) {
 		return;
 	}
 	for (size_t i = 0; i < def->n_steps; i++) {

@@ -37,8 +37,9 @@ struct st_def_step {
 	struct st_amounts limits; /* step scope; ST_UNLIMITED where nothing was said */
 };
 
-/* Immutable once decoded. */
+/* Immutable once decoded, and shared by all runs of the same definition, on one thread. */
 struct st_def {
+	size_t n_owners;
 	json_t *doc; /* owned: the definition as it was submitted */
 	char name[ST_NAME_MAX];
 	enum st_run_kind kind;
@@ -67,6 +68,8 @@ struct st_def_input {
  */
 int st_def_decode(const struct st_schemas *schemas, const struct st_def_input *input,
 		  struct st_def **out, struct st_diag *diag);
+/* Gives it to another owner too, who frees it as well. */
+struct st_def *st_def_share(struct st_def *def);
 void st_def_free(struct st_def *def);
 
 #endif

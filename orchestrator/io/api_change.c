@@ -4,7 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "orchestrator/admit.h"
 #include "orchestrator/answer.h"
 #include "orchestrator/decision.h"
 #include "orchestrator/io/api_private.h"
@@ -212,7 +211,9 @@ void st_api_change(struct st_api_request *request)
 	if (!take_key(request)) {
 		return;
 	}
-	if (parse_body(request) != ST_OK) {
+	/* A definition is read by the engine, which may know it. */
+	bool reads_it_itself = request->route->handle == st_api_handle_submit;
+	if (!reads_it_itself && parse_body(request) != ST_OK) {
 		st_api_fail_with(request, &request->diag);
 		return;
 	}
@@ -253,47 +254,16 @@ static void send_event(struct st_api_request *request, struct st_event *event)
 	st_engine_event(request->api->options.engine, event, &request->waiter);
 }
 
-/* A token that is bound to a tenant submits for that one, also when the definition says none. */
-static int fix_tenant(struct st_api_request *request)
-{
-	const char *own = request->actor.tenant;
-	json_t *tenant = json_object_get(request->body, "tenant");
-	if (own[0] == '\0' || !json_is_object(request->body)) {
-		return ST_OK;
-	}
-	if (tenant == NULL) {
-		(void)json_object_set_new(request->body, "tenant", json_string(own));
-		return ST_OK;
-	}
-	if (json_is_string(tenant) && strcmp(json_string_value(tenant), own) != 0) {
-		return st_fail_at(&request->diag, ST_ERR_FORBIDDEN, "/tenant",
-				  "this token is bound to the tenant %s", own);
-	}
-	return ST_OK;
-}
-
 static int decode_definition(struct st_api_request *request, struct st_def **out)
 {
-	struct st_engine *engine = request->api->options.engine;
-	const struct st_def_input input = {.doc = request->body,
-					   .config = st_engine_config(engine)};
-	if (request->body == NULL) {
+	struct st_engine_text given = {.tenant = request->actor.tenant};
+	given.text = st_exchange_body(request->exchange, &given.len);
+	if (given.len == 0) {
 		return st_fail(&request->diag, ST_ERR_INVALID,
 			       "the body is empty: send a run definition");
 	}
-	int err = fix_tenant(request);
-	if (err == ST_OK) {
-		err = refuse_content(
-		    request, st_def_decode(st_engine_schemas(engine), &input, out, &request->diag));
-	}
-	if (err != ST_OK) {
-		return err;
-	}
-	err = st_admit_check(*out, input.config, &request->diag);
-	if (err != ST_OK) {
-		st_def_free(*out);
-	}
-	return err;
+	return refuse_content(request, st_engine_definition(request->api->options.engine, &given,
+							    out, &request->diag));
 }
 
 /* What would be submitted, with the envelope that the defaults complete. */

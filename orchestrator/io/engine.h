@@ -37,6 +37,21 @@ const struct st_redactor *st_engine_redactor(const struct st_engine *engine);
 const struct st_schemas *st_engine_schemas(const struct st_engine *engine);
 struct st_store *st_engine_store(struct st_engine *engine);
 
+/* A definition as it was sent, and by whom. */
+struct st_engine_text {
+	const char *text;
+	size_t len;
+	const char *tenant; /* "", or the one that it is for, also when it does not say so */
+};
+/*
+ * Parses, decodes and checks it for a SUBMIT; gives *out (st_def_free). The same text again gives
+ * the same definition, which is kept for a while: it is often submitted many times. ST_ERR_INVALID,
+ * ST_ERR_TOO_LARGE, or ST_ERR_FORBIDDEN for the definition of another tenant, with what, where and
+ * what to do in diag.
+ */
+int st_engine_definition(struct st_engine *engine, const struct st_engine_text *given,
+			 struct st_def **out, struct st_diag *diag);
+
 /* Waits for the answer to an event. Owned by the caller until `answer` was
  * called: that happens once, when what it says is durable. */
 struct st_waiter {

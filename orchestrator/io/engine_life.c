@@ -94,6 +94,7 @@ static void drop_recovered(struct st_engine *engine)
 {
 	st_update_fini(&engine->open.update);
 	st_core_free(engine->core);
+	st_engine_forget_definitions(engine);
 	engine->core = NULL;
 	(void)uv_idle_stop(&engine->idle);
 }
@@ -162,6 +163,7 @@ static int load_live(struct st_engine *engine, struct st_diag *diag)
 static void undo(struct st_engine *engine)
 {
 	st_core_free(engine->core);
+	st_engine_forget_definitions(engine);
 	st_secrets_free(engine->secrets);
 	st_redactor_free(engine->redactor);
 	st_config_free(engine->config);

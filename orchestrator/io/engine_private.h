@@ -49,6 +49,14 @@ struct st_load {
 	struct st_load *next;
 };
 
+/* A definition that was submitted lately, by the hash of its text and tenant. */
+struct st_known {
+	uint8_t hash[ST_HASH_BYTES];
+	struct st_def *def; /* shared, or NULL */
+	size_t used_at;	    /* the number of the asking that found it last */
+};
+#define ST_KNOWN_MAX 16
+
 struct st_engine {
 	struct st_engine_options options;
 	struct st_config *config;
@@ -84,6 +92,8 @@ struct st_engine {
 	struct st_engine_counts counts;
 	uint64_t words[ST_ENGINE_WORDS]; /* random, not used yet */
 	size_t words_left;
+	struct st_known known[ST_KNOWN_MAX];
+	size_t n_asked; /* for definitions */
 };
 
 /* Brings an event to the core; fills in time and random words. */
@@ -101,6 +111,7 @@ void st_engine_fail(struct st_engine *engine, const char *why);
 bool st_engine_defers(struct st_engine *engine, struct st_effect *effect);
 void st_engine_drop_deferred(struct st_engine *engine);
 void st_engine_on_room(void *arg, enum st_store_room room);
+void st_engine_forget_definitions(struct st_engine *engine);
 void st_engine_on_check(uv_check_t *check);
 void st_engine_on_call_ended(void *arg, struct st_event *event);
 

@@ -21,11 +21,9 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "orchestrator/admit.h"
 #include "orchestrator/io/engine.h"
 #include "orchestrator/io/store.h"
 #include "schemas/buf.h"
-#include "schemas/json.h"
 #include "schemas/mem.h"
 
 #define EVENTS_OF_RUN 3 /* submitted, started, succeeded */
@@ -181,25 +179,14 @@ static char *make_definition(int n_steps, const char *kind)
 	return st_buf_take(&d);
 }
 
-/* What a submit over the API costs but for the socket: parse, check, decode, admit. */
+/* What a submit over the API costs but for the socket. */
 static void submit(struct bench *bench)
 {
 	struct st_diag diag = {0};
-	json_t *doc = NULL;
 	struct st_event event = {.type = ST_EVENT_SUBMIT};
-	struct st_def_input input = {.config = st_engine_config(bench->engine)};
-	int err = st_json_parse(bench->definition, strlen(bench->definition), ST_JSON_BYTES_MAX,
-				&doc, &diag);
-	input.doc = doc;
-	if (err == ST_OK) {
-		err = st_def_decode(st_engine_schemas(bench->engine), &input, &event.submit.def,
-				    &diag);
-	}
-	if (err == ST_OK) {
-		err = st_admit_check(event.submit.def, input.config, &diag);
-	}
-	json_decref(doc);
-	if (err != ST_OK) {
+	const struct st_engine_text given = {
+	    .text = bench->definition, .len = strlen(bench->definition), .tenant = ""};
+	if (st_engine_definition(bench->engine, &given, &event.submit.def, &diag) != ST_OK) {
 		(void)fprintf(stderr, "%s: %s\n", diag.pointer, diag.text);
 		exit(1);
 	}
