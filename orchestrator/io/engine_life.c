@@ -94,7 +94,6 @@ static void drop_recovered(struct st_engine *engine)
 {
 	st_update_fini(&engine->open.update);
 	st_core_free(engine->core);
-	st_engine_forget_definitions(engine);
 	engine->core = NULL;
 	(void)uv_idle_stop(&engine->idle);
 }

@@ -183,6 +183,85 @@ static int64_t rig_sql(struct rig *rig, const char *sql)
 	DEF("{\"id\":\"a\",\"uses\":\"sandbox.job\",\"with\":{\"run\":[\"sleep 60\"],"             \
 	    "\"timeout_seconds\":60}}")
 
+static struct st_def *define(struct rig *rig, const char *text, const char *tenant)
+{
+	struct st_diag diag = {0};
+	struct st_def *def = NULL;
+	const struct st_engine_text given = {.text = text, .len = strlen(text), .tenant = tenant};
+	if (st_engine_definition(rig->engine, &given, &def, &diag) != ST_OK) {
+		fail_msg("%s: %s", diag.pointer, diag.text);
+	}
+	return def;
+}
+
+static void submit_def(struct rig *rig, struct st_def *def)
+{
+	struct st_event event = {.type = ST_EVENT_SUBMIT, .submit.def = def};
+	(void)snprintf(event.actor.name, sizeof event.actor.name, "ann");
+	event.actor.role = ST_ROLE_SUBMITTER;
+	st_engine_event(rig->engine, &event, NULL);
+}
+
+static void the_same_text_is_the_same_definition_for_each_tenant(void **state)
+{
+	(void)state;
+	struct rig rig;
+	rig_init(&rig);
+	struct st_def *one = define(&rig, NOOP, "");
+	struct st_def *again = define(&rig, NOOP, "");
+	struct st_def *acme = define(&rig, NOOP, "acme");
+	struct st_def *other = define(&rig, DEF("{\"id\":\"b\",\"uses\":\"noop\"}"), "");
+	assert_ptr_equal(one, again);
+	assert_ptr_not_equal(one, acme);
+	assert_ptr_not_equal(one, other);
+	assert_string_equal(one->scope_id[ST_SCOPE_TENANT], "default");
+	assert_string_equal(acme->scope_id[ST_SCOPE_TENANT], "acme");
+	const char *foreign = "{\"stint\":1,\"name\":\"t\",\"kind\":\"research\",\"tenant\":"
+			      "\"acme\",\"steps\":[{\"id\":\"a\",\"uses\":\"noop\"}]}";
+	const struct st_engine_text given = {foreign, strlen(foreign), "globex"};
+	struct st_diag diag = {0};
+	struct st_def *none = NULL;
+	for (int i = 0; i < 2; i++) { /* what was refused is not known the next time */
+		assert_int_equal(st_engine_definition(rig.engine, &given, &none, &diag),
+				 ST_ERR_FORBIDDEN);
+		assert_string_equal(diag.pointer, "/tenant");
+	}
+	assert_null(none);
+	st_def_free(one);
+	st_def_free(again);
+	st_def_free(acme);
+	st_def_free(other);
+	rig_stop(&rig, 0);
+	rig_fini(&rig);
+}
+
+/* More definitions than are known at a time, each submitted three times in turns. */
+static void a_known_definition_is_stored_like_a_new_one(void **state)
+{
+	(void)state;
+	enum { DEFINITIONS = 40, TIMES = 3 };
+	struct rig rig;
+	char text[300];
+	rig_init(&rig);
+	for (int i = 0; i < DEFINITIONS * TIMES; i++) {
+		/* in runs of two, so that each is known the second time */
+		(void)snprintf(text, sizeof text, DEF("{\"id\":\"s%d\",\"uses\":\"noop\"}"),
+			       i / 2 % DEFINITIONS);
+		submit_def(&rig, define(&rig, text, ""));
+	}
+	while (st_engine_count(rig.engine).runs > 0 && !rig.late) {
+		(void)uv_run(&rig.loop, UV_RUN_ONCE);
+	}
+	rig_stop(&rig, 0);
+	assert_int_equal(rig_sql(&rig, "SELECT count(*) FROM run WHERE state = 'succeeded'"),
+			 DEFINITIONS * TIMES);
+	assert_int_equal(rig_sql(&rig, "SELECT count(DISTINCT shown) FROM def"), DEFINITIONS);
+	assert_int_equal(rig_sql(&rig, "SELECT count(*) FROM def JOIN step s ON s.no >> 22 = run "
+				       "WHERE shown LIKE '%\"' || s.id || '\"%\"budget\":{%'"),
+			 DEFINITIONS * TIMES);
+	rig_fini(&rig);
+}
+
 static void a_sleeping_run_wakes_after_a_restart(void **state)
 {
 	(void)state;
@@ -300,6 +379,8 @@ static void what_comes_in_while_closing_is_answered_and_what_was_answered_is_kep
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(the_same_text_is_the_same_definition_for_each_tenant),
+	    cmocka_unit_test(a_known_definition_is_stored_like_a_new_one),
 	    cmocka_unit_test(a_sleeping_run_wakes_after_a_restart),
 	    cmocka_unit_test(after_a_failed_write_nothing_leaves_and_all_are_answered),
 	    cmocka_unit_test(closing_with_a_job_in_flight_leaves_it_for_the_next_start),
