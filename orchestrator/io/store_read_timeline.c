@@ -14,7 +14,7 @@ enum {
 	EVENT_DATA,
 	EVENT_HASH
 };
-/* What one commit added lies together, and the first of it is in the index: from the last such
+/* What came at once lies together, and the first of it is in the index: from the last such
  * place that is not after the event wanted. */
 static const char events_sql[] =
     "SELECT x.seq, x.at, x.type, x.step, x.item, x.call, x.data, x.hash "

@@ -424,7 +424,7 @@ static int put_event(struct st_store_writer *writer, const struct st_row_event *
 		writer->events =
 		    st_realloc(writer->events, writer->events_cap * sizeof writer->events[0]);
 	}
-	writer->events[writer->n_events++].row = row;
+	writer->events[writer->n_events++] = row;
 	return ST_OK;
 }
 
@@ -433,19 +433,6 @@ void st_store_put_nothing(struct st_store_writer *writer)
 	writer->n_events = 0;
 	writer->hold = NULL;
 	writer->settlement = NULL;
-}
-
-/* By run, then in order. */
-static int compare_events(const void *a, const void *b)
-{
-	const struct st_row_event *left = ((const struct st_store_event *)a)->row;
-	const struct st_row_event *right = ((const struct st_store_event *)b)->row;
-	if (left->run_no != right->run_no) {
-		return left->run_no < right->run_no ? -1 : 1;
-	}
-	assert(left == right ||
-	       left->seq != right->seq); /* a place in the timeline is one event's */
-	return (left->seq > right->seq) - (left->seq < right->seq);
 }
 
 /* n: how many events of its run begin with this one; 0: it is not the first. */
@@ -468,23 +455,21 @@ static int insert_event(struct st_store_writer *writer, const struct st_row_even
 
 int st_store_put_events(struct st_store_writer *writer, struct st_diag *diag)
 {
-	struct st_store_event *events = writer->events;
+	const struct st_row_event **events = writer->events;
 	size_t n = writer->n_events;
 	int err = ST_OK;
 	writer->n_events = 0;
 	assert(writer->hold == NULL); /* each was followed by its call */
 	assert(writer->settlement == NULL);
-	if (n > 1) {
-		qsort(events, n, sizeof events[0], compare_events);
-	}
 	for (size_t first = 0; first < n && err == ST_OK;) {
 		size_t next = first + 1;
-		while (next < n && events[next].row->run_no == events[first].row->run_no) {
+		while (next < n && events[next]->run_no == events[first]->run_no) {
 			next++;
 		}
-		err = insert_event(writer, events[first].row, next - first, diag);
+		err = insert_event(writer, events[first], next - first, diag);
 		while (++first < next && err == ST_OK) {
-			err = insert_event(writer, events[first].row, 0, diag);
+			assert(events[first]->seq == events[first - 1]->seq + 1);
+			err = insert_event(writer, events[first], 0, diag);
 		}
 	}
 	return err;

@@ -66,11 +66,6 @@ enum st_store_sql {
 	    ST_STORE_SQL_COUNT
 };
 
-/* An event that is put, borrowed until the end of its transaction. */
-struct st_store_event {
-	const struct st_row_event *row;
-};
-
 /* One connection that writes. Used by one thread at a time. */
 struct st_store_writer {
 	sqlite3 *db;
@@ -79,7 +74,7 @@ struct st_store_writer {
 	struct st_seal_key run_key; /* of run_no, derived */
 	int64_t run_no;
 	struct st_id run_id;
-	struct st_store_event *events; /* of this transaction, written at its end */
+	const struct st_row_event **events; /* of this transaction, written at its end */
 	size_t n_events;
 	size_t events_cap;
 	const struct st_row_hold *hold;		    /* put, to be written with the call behind it */
@@ -139,7 +134,7 @@ void st_store_finalize(struct st_store_writer *writer);
 /* Writes one row; the caller has begun a transaction. Events are kept for st_store_put_events, and
  * must live until then. */
 int st_store_put(struct st_store_writer *writer, const struct st_row *row, struct st_diag *diag);
-/* Writes the events put since the last time, those of a run together. */
+/* Writes the events put since the last time, in that order. */
 int st_store_put_events(struct st_store_writer *writer, struct st_diag *diag);
 /* Forgets what was put in a transaction that is rolled back. */
 void st_store_put_nothing(struct st_store_writer *writer);

@@ -222,8 +222,8 @@ static void enqueue(struct st_store *store, struct st_store_job *job)
 	(void)pthread_mutex_lock(&store->mutex);
 	assert(!store->stopping);
 	push(&store->queued, job);
-	(void)pthread_cond_signal(&store->wakeup);
 	(void)pthread_mutex_unlock(&store->mutex);
+	(void)pthread_cond_signal(&store->wakeup); /* the mutex is free when the thread wakes */
 }
 
 void st_store_write(struct st_store *store, struct st_rows *rows,

@@ -171,8 +171,8 @@ CREATE TABLE halt (
 CREATE INDEX halt_of_run ON halt (run_no);
 CREATE INDEX halt_open ON halt (since) WHERE decided_at IS NULL;
 
--- The events of a run that one commit adds lie one behind the other, and only the first of them is
--- in the index: four in five events are written without a second, scattered write.
+-- What happens to a run at once lies one behind the other, and only the first of such events is in
+-- the index: most events are written without a second, scattered write.
 CREATE TABLE event (
 	no INTEGER PRIMARY KEY,
 	n INTEGER NOT NULL, -- how many lie together, in the first of them; 0 in the others
