@@ -425,7 +425,7 @@ void st_job_plan_free(struct st_job_plan *plan)
 	st_free(plan);
 }
 
-void st_job_plan_place(struct st_job_plan *plan, const char *workdir)
+void st_job_plan_place(struct st_job_plan *plan, const char *workdir, const char *tmp)
 {
 	assert(workdir[0] == '/');
 	if (plan->workdir == NULL) {
@@ -436,7 +436,7 @@ void st_job_plan_place(struct st_job_plan *plan, const char *workdir)
 		add_env(plan, "HOME", workdir);
 	}
 	if (find_env(plan, "TMPDIR") == NULL) {
-		add_env(plan, "TMPDIR", workdir);
+		add_env(plan, "TMPDIR", tmp);
 	}
 }
 

@@ -56,9 +56,9 @@ int st_job_plan_make(const struct st_job_spec *spec, const struct st_job_caps *c
 		     struct st_job_plan **out, struct st_diag *diag);
 void st_job_plan_free(struct st_job_plan *plan);
 
-/* Says where a plan without a work directory runs; with one, the path must be equal. Sets HOME and
- * TMPDIR unless the spec did. Call once, before the first command. */
-void st_job_plan_place(struct st_job_plan *plan, const char *workdir);
+/* Says where a plan without a work directory runs; with one, the path must be equal. Sets HOME to
+ * that and TMPDIR to `tmp` unless the spec did. Call once, before the first command. */
+void st_job_plan_place(struct st_job_plan *plan, const char *workdir, const char *tmp);
 
 /* Adds the plan as text, one thing a line. Values are raw: redact before it is kept or shown. */
 void st_job_plan_print(const struct st_job_plan *plan, struct st_buf *buf);

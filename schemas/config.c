@@ -49,6 +49,7 @@ struct st_config *st_config_new(void)
 	}
 	config->calls_max = CALLS_DEFAULT;
 	config->jobs_max = JOBS_DEFAULT;
+	config->box = st_box_options_default();
 	return config;
 }
 
@@ -72,6 +73,10 @@ void st_config_free(struct st_config *config)
 		st_free(config->workdirs[i]);
 	}
 	st_free(config->workdirs);
+	for (size_t i = 0; i < config->box.n_read_only; i++) {
+		st_free(config->box.read_only[i]);
+	}
+	st_free(config->box.read_only);
 	st_free(config->providers);
 	st_free(config->secrets);
 	st_free(config->prices);
@@ -377,17 +382,19 @@ static bool is_workdir(const char *text, size_t len)
 	       (len < 3 || strcmp(text + len - 3, "/..") != 0);
 }
 
-static int read_sandbox(struct st_decode *decode, const json_t *from, struct st_config *to)
+/* Absolute paths of directories. Gives as many as it has made, also when it fails. */
+static int read_dirs(struct st_decode *decode, const json_t *from, const char *name, char ***dirs,
+		     size_t *n)
 {
-	const json_t *dirs = NULL;
-	int code = st_decode_get_array(decode, from, "workdirs", &dirs);
-	if (code != ST_OK || dirs == NULL) {
+	const json_t *list = NULL;
+	int code = st_decode_get_array(decode, from, name, &list);
+	if (code != ST_OK || list == NULL) {
 		return code;
 	}
-	(void)st_decode_enter(decode, "workdirs");
-	to->workdirs = st_alloc_array(json_array_size(dirs), sizeof to->workdirs[0]);
-	for (size_t i = 0; i < json_array_size(dirs); i++) {
-		const json_t *item = json_array_get(dirs, i);
+	size_t outer = st_decode_enter(decode, name);
+	*dirs = st_alloc_array(json_array_size(list), sizeof **dirs);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *item = json_array_get(list, i);
 		size_t mark = st_decode_enter_index(decode, i);
 		if (!json_is_string(item)) {
 			return st_decode_mismatch(decode, "a string", item);
@@ -398,10 +405,48 @@ static int read_sandbox(struct st_decode *decode, const json_t *from, struct st_
 				      "without .. and without / at its end",
 				      json_string_value(item));
 		}
-		to->workdirs[to->n_workdirs++] = st_strdup(json_string_value(item));
+		(*dirs)[(*n)++] = st_strdup(json_string_value(item));
 		st_decode_leave(decode, mark);
 	}
+	st_decode_leave(decode, outer);
 	return ST_OK;
+}
+
+static int read_isolation(struct st_decode *decode, const json_t *from, struct st_config *to)
+{
+	const json_t *value = json_object_get(from, "isolation");
+	const char *text = json_string_value(value);
+	if (value == NULL) {
+		return ST_OK;
+	}
+	for (int i = 0; text != NULL && i < ST_ISOLATION_COUNT; i++) {
+		if (strcmp(text, st_isolation_name((enum st_isolation)i)) == 0) {
+			to->box.isolation = (enum st_isolation)i;
+			return ST_OK;
+		}
+	}
+	(void)st_decode_enter(decode, "isolation");
+	return st_decode_mismatch(decode, "\"full\", \"best\" or \"none\"", value);
+}
+
+static int read_sandbox(struct st_decode *decode, const json_t *from, struct st_config *to)
+{
+	int code = read_dirs(decode, from, "workdirs", &to->workdirs, &to->n_workdirs);
+	if (code == ST_OK) {
+		code =
+		    read_dirs(decode, from, "read_only", &to->box.read_only, &to->box.n_read_only);
+	}
+	if (code == ST_OK) {
+		code = read_isolation(decode, from, to);
+	}
+	for (const struct st_box_limit *limit = st_box_limits; limit->name != NULL; limit++) {
+		int64_t *at = (int64_t *)(void *)((char *)&to->box.limits + limit->offset);
+		const int64_t bounds[2] = {limit->least, limit->most};
+		if (code == ST_OK) {
+			code = st_decode_get_int(decode, from, limit->name, bounds, at);
+		}
+	}
+	return code;
 }
 
 static int read_limits(struct st_decode *decode, const json_t *from, struct st_config *to)

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "schemas/box.h"
 #include "schemas/envelope.h"
 #include "schemas/schemas.h"
 #include "schemas/verdict.h"
@@ -66,6 +67,7 @@ struct st_config {
 	char *
 	    *workdirs; /* jobs may be given these directories, and what is below them, to work in */
 	size_t n_workdirs;
+	struct st_box_options box;
 	int64_t calls_max; /* HTTP calls in flight in the whole daemon (default 256) */
 	int64_t jobs_max;  /* sandbox jobs in flight in the whole daemon (default 4) */
 };

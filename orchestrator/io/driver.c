@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "budgets/grant.h"
+#include "sandbox/io/host.h"
 #include "sandbox/io/job.h"
 #include "schemas/mem.h"
 #include "steps/io/http.h"
@@ -29,6 +30,7 @@ struct st_driver {
 	struct st_driver_options options;
 	struct st_http_client *http;
 	struct st_box box;
+	struct st_host *host;
 	struct flight *flights[BUCKETS]; /* by call number */
 	size_t n_flights;
 	bool closing;
@@ -67,9 +69,15 @@ int st_driver_new(const struct st_driver_options *options, struct st_driver **ou
 		     .concurrent = ST_UNLIMITED},
 	    .workdirs = (const char *const *)config->workdirs,
 	    .n_workdirs = config->n_workdirs,
+	    .options = &config->box,
 	};
-	int err = st_http_client_new(options->loop, &http, &driver->http, diag);
+	int err = st_host_new(&driver->host, diag);
+	driver->box.host = driver->host;
+	if (err == ST_OK) {
+		err = st_http_client_new(options->loop, &http, &driver->http, diag);
+	}
 	if (err != ST_OK) {
+		st_host_free(driver->host);
 		st_free(driver);
 		return err;
 	}
@@ -90,6 +98,7 @@ static void free_driver_if_closed(struct st_driver *driver)
 	}
 	void (*closed)(void *) = driver->closed;
 	void *closed_arg = driver->closed_arg;
+	st_host_free(driver->host);
 	st_free(driver);
 	closed(closed_arg);
 }

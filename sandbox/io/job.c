@@ -1,46 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Theory of operation.
+ * Theory of operation. docs/sandbox.md says it for people who run jobs; this is the daemon's side.
  *
- *   daemon (loop thread) ──fork──▶ keeper ──fork, exec──▶ main ──▶ whatever it starts
- *      │  ▲   ▲                     │  ▲                   │
- *      │  │   └──── stdout, stderr ─┼──┼───────────────────┤   two pipes, one for each
- *      │  └──────── notes ──────────┘  └── exec failure ───┘   CLOEXEC pipe: errno, or its end
- *      └─────────── orders ────────▶                           notes and orders: one socket
+ *   daemon (loop thread) ─vfork, exec─▶ keeper ─clone3─▶ process 1 of the box ─vfork, exec─▶ main
+ *      │  ▲   ▲                           outside           │  ▲                           │
+ *      │  │   └──── stdout, stderr: two pipes for each command ────────────────────────────┤
+ *      │  └──────── notes ──────────────────────────────────┘  └─ exec failure: a pipe ────┘
+ *      └─────────── orders, and the three descriptors of each command ▶   (one socket)
  *
- * Why a keeper: the end of a command is "its main process ended and nothing that descends from it
- * is left". A process can leave its group, its session and its parent, and a daemon that runs many
- * jobs cannot tell whose a stray is. The keeper is the subreaper of one command only, so every
- * stray comes home to it; its rules are in keeper.c. There is one keeper for each command, so that
- * nothing a command leaves behind can reach into the next one. It is also where a later box makes
- * its namespaces, and it notices by the end of the socket that the daemon died: then it kills
- * everything and goes. The daemon is the only one who decides: commands in order, limits, aborts.
+ * Without a box the keeper itself stands where process 1 does. There is one keeper for a job; its
+ * rules are in keeper/keep.c, how it makes the box in keeper/enter.c and keeper/mounts.c. It is a
+ * program of its own, so nothing of our memory, environment or descriptors is in it, and starting
+ * it takes as long however large we are. It notices by the end of the socket that we died: then it
+ * kills everything and goes. The daemon is the only one who decides: commands in order, limits,
+ * aborts.
  *
- * How we learn of the end: the keeper's side of the socket closes when it exits, however it exits.
- * Only it holds that side (it closes all other descriptors first, the command gets none but 0, 1,
- * 2). That is the job of a pidfd, on any kernel, without SIGCHLD, and only ever our own pid is
- * waited for. The end of stdout is never waited for: a stray may hold the pipe. When nothing of
- * the command is left, what is in the pipes is taken, at most twice what a pipe can hold.
+ * How we learn of the end: of a command by a note that says that nothing of it is left; of all by
+ * the keeper's pidfd. The end of stdout is never waited for: a stray may hold the pipe. When
+ * nothing of the command is left, what is in the pipes is taken, at most twice what a pipe can
+ * hold.
  *
  * One job:
  *
- *   waiting ──▶ running ──main ended──▶ sweeping ──keeper gone──▶ closing ──▶ clearing ──▶ done
- *      ▲           └────────────keeper gone──────────────────────▶  │
- *      └──────────────────next command───────────────────────────────┘
+ *   waiting ──▶ running ──main ended──▶ sweeping ──empty──▶ closing ──▶ leaving ──▶ clearing ──▶
+ * done ▲           └──────────empty, or keeper gone──────────▶  │ └──────────────────next
+ * command──────────────────────────┘
  *
- * and, whatever the state, force only grows: none ─▶ asked (TERM) ─▶ forced (KILL) ─▶ cut (the
- * keeper itself is killed, for when it does not answer).
+ * and, whatever the state, force only grows: none ─▶ asked (TERM) ─▶ forced (KILL) ─▶ cut (without
+ * the keeper's help, for when it does not answer).
  *
- * What is not caught until the full box: a job that runs as our own user may kill or stop its
- * keeper, or us (a stopped keeper is cut, a killed one takes the main process and its group with
- * it; strays of that command then live on), and as root it may read our memory and environment,
- * which the keeper has a copy of. Memory, processes, disk and network are not bounded, files of our
- * user can be read, a fork bomb outside the group races with the sweep, which gives up after three
- * seconds and says so.
- *
- * Cost: the keeper is a fork, so the start takes the longer the more memory the daemon uses (some
- * milliseconds for each 100 MiB, on the loop's thread), and pages that the daemon changes while a
- * command runs exist twice. A daemon that grows large wants a helper that forks for it.
+ * Without a box a job that runs as our own user may kill or stop its keeper, or us (a stopped
+ * keeper is cut, a killed one takes the main process and its group with it; strays of that command
+ * then live on). In a box it sees neither.
  */
 #include "sandbox/io/job.h"
 
@@ -52,71 +43,27 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "redact/redact.h"
-#include "sandbox/artifact.h"
 #include "sandbox/io/collect.h"
-#include "sandbox/io/pump.h"
-#include "sandbox/io/spawn.h"
+#include "sandbox/io/host.h"
+#include "sandbox/io/job_private.h"
 #include "sandbox/io/workdir.h"
-#include "sandbox/outcome.h"
-#include "sandbox/plan.h"
-#include "sandbox/tail.h"
-#include "schemas/buf.h"
 #include "schemas/mem.h"
 
 enum {
 	CUT_MS = 4000, /* from KILL until the keeper must have answered; it gives up after 3000 */
-	COMMAND_TEXT_MAX = 4096,
 	FLOOD_FACTOR = 4,
 	FLOOD_BYTES_MIN = 1024 * 1024,
 };
 
-enum job_state {
-	JOB_WAITING,
-	JOB_RUNNING,
-	JOB_SWEEPING,
-	JOB_CLOSING,
-	JOB_CLEARING,
-	JOB_DONE,
-	JOB_STATE_COUNT,
-};
-
 #define TO(state) (1U << JOB_##state)
 static const unsigned may_follow[JOB_STATE_COUNT] = {
-    [JOB_WAITING] = TO(RUNNING) | TO(CLEARING),
+    [JOB_WAITING] = TO(RUNNING) | TO(LEAVING) | TO(CLEARING),
     [JOB_RUNNING] = TO(SWEEPING) | TO(CLOSING),
     [JOB_SWEEPING] = TO(CLOSING),
     [JOB_CLOSING] = TO(WAITING),
+    [JOB_LEAVING] = TO(CLEARING),
     [JOB_CLEARING] = TO(DONE),
     [JOB_DONE] = 0,
-};
-
-enum force { FORCE_NONE, FORCE_ASKED, FORCE_FORCED, FORCE_CUT };
-
-struct st_job {
-	struct st_box box;
-	enum job_state state;
-	enum force force;
-	struct st_job_plan *plan; /* NULL: there is none, see diag */
-	struct st_diag diag;	  /* why the job could not be started or cleaned up */
-	struct st_job_log log;
-	struct st_spawned spawned;
-	pid_t main_pid; /* of the running command; 0: not started yet or ended */
-	struct st_pump out;
-	struct st_pump err;
-	uv_poll_t control;
-	uv_timer_t timer;
-	uv_work_t clearing;
-	int n_closing;
-	int stdin_fd;
-	char *fresh_dir; /* to be removed; NULL: none */
-	int dir_fd;	 /* the work directory, whatever becomes of its path; -1: not needed */
-	struct st_harvest *harvest; /* NULL: no files were asked for, or no command ran */
-	uint64_t started_ns;
-	uint64_t command_ns;
-	int64_t wall_ms;
-	void (*done)(void *arg, struct st_job_result *result);
-	void *arg;
 };
 
 static void next_command(struct st_job *job);
@@ -174,6 +121,10 @@ static void use_force(struct st_job *job, enum force force)
 static void on_timer(uv_timer_t *timer)
 {
 	struct st_job *job = timer->data;
+	if (job->state == JOB_LEAVING) {
+		st_spawn_cut(&job->spawned);
+		return;
+	}
 	if (job->log.cause == ST_JOB_CAUSE_NONE) {
 		job->log.cause = ST_JOB_CAUSE_LIMIT;
 	}
@@ -190,7 +141,7 @@ static void on_timer(uv_timer_t *timer)
 
 void st_job_abort(struct st_job *job, bool hard)
 {
-	if (job->state == JOB_CLEARING || job->state == JOB_DONE) {
+	if (job->state >= JOB_LEAVING) {
 		return;
 	}
 	if (job->log.cause == ST_JOB_CAUSE_NONE) {
@@ -236,7 +187,11 @@ static void on_timer_closed(uv_handle_t *handle)
 		st_job_log_fini(&job->log);
 	}
 	st_job_plan_free(job->plan);
+	st_scene_fini(&job->scene);
 	st_free(job->fresh_dir);
+	if (job->order_fd >= 0) {
+		(void)close(job->order_fd);
+	}
 	if (job->stdin_fd >= 0) {
 		(void)close(job->stdin_fd);
 	}
@@ -280,8 +235,8 @@ static void start_harvest(struct st_job *job)
 	}
 }
 
-/* No command follows. The work directory may be large, so a worker thread goes through it. */
-static void finish(struct st_job *job)
+/* The work directory may be large, so a worker thread goes through it. */
+static void clear(struct st_job *job)
 {
 	move(job, JOB_CLEARING);
 	job->wall_ms = job->started_ns == 0 ? 0 : ms_since(job->started_ns);
@@ -296,6 +251,43 @@ static void finish(struct st_job *job)
 	}
 }
 
+static void on_left(uv_handle_t *handle)
+{
+	struct st_job *job = handle->data;
+	assert(job->n_closing > 0);
+	if (--job->n_closing == 0) {
+		st_spawn_close(&job->spawned);
+		clear(job);
+	}
+}
+
+/* The keeper is gone and no command is under way. */
+static void leave(struct st_job *job)
+{
+	assert(job->state == JOB_LEAVING);
+	st_spawn_reap(&job->spawned);
+	job->n_closing = 2;
+	uv_close((uv_handle_t *)&job->control, on_left);
+	uv_close((uv_handle_t *)&job->end, on_left);
+}
+
+/* No command follows: lets the keeper go, if there is one. */
+static void finish(struct st_job *job)
+{
+	if (job->spawned.keeper == 0) {
+		clear(job);
+		return;
+	}
+	move(job, JOB_LEAVING);
+	if (job->gone) {
+		leave(job);
+		return;
+	}
+	(void)uv_poll_stop(&job->control);
+	(void)shutdown(job->spawned.control_fd, SHUT_RDWR);
+	arm(job, ms_since(job->started_ns) + CUT_MS);
+}
+
 static void on_command_handle_closed(uv_handle_t *handle)
 {
 	/* The pumps keep their own address in data; the job is found through the loop's handle. */
@@ -304,7 +296,7 @@ static void on_command_handle_closed(uv_handle_t *handle)
 	if (--job->n_closing > 0) {
 		return;
 	}
-	st_spawn_close(&job->spawned);
+	st_spawn_close_pipes(&job->spawned);
 	st_job_log_trim(&job->log, job->plan->log_bytes);
 	move(job, JOB_WAITING);
 	next_command(job);
@@ -319,46 +311,49 @@ static void close_pump(struct st_job *job, struct st_pump *pump)
 	job->n_closing += 2;
 }
 
-/* The keeper is gone and with it all of the command's processes. */
+/* It never told how the main process ended, so the keeper was killed. PDEATHSIG takes the main
+ * process; this takes its group, whose number is still held by that process or by its zombie, which
+ * init has hardly seen yet. In a box everything is gone. */
+static void note_lost(struct st_job *job, struct st_job_record *record)
+{
+	if (job->main_pid > 1) {
+		(void)kill(-job->main_pid, SIGKILL);
+	}
+	record->status = ST_JOB_STATUS_SIGNALLED;
+	record->value = SIGKILL;
+	(void)snprintf(record->signal, sizeof record->signal, "SIGKILL");
+	record->cause = job->log.cause != ST_JOB_CAUSE_NONE ? job->log.cause : ST_JOB_CAUSE_LOST;
+	record->wall_ms = ms_since(job->command_ns);
+}
+
+/* None of the command's processes is left, or the keeper is gone and with it all of them. */
 static void end_command(struct st_job *job)
 {
 	struct st_job_record *record = record_of(job);
 	if (job->state == JOB_RUNNING && record->error[0] == '\0') {
-		/* It never told how the main process ended, so it was killed. PDEATHSIG takes the
-		 * main process; this takes its group, whose number is still held by that process
-		 * or by its zombie, which init has hardly seen yet. */
-		if (job->main_pid > 1) {
-			(void)kill(-job->main_pid, SIGKILL);
-		}
-		record->status = ST_JOB_STATUS_SIGNALLED;
-		record->value = SIGKILL;
-		(void)snprintf(record->signal, sizeof record->signal, "SIGKILL");
-		record->cause =
-		    job->log.cause != ST_JOB_CAUSE_NONE ? job->log.cause : ST_JOB_CAUSE_LOST;
-		record->wall_ms = ms_since(job->command_ns);
+		note_lost(job, record);
 	}
-	job->log.leftover = job->log.leftover || job->force == FORCE_CUT;
+	job->log.leftover = job->log.leftover || (job->force == FORCE_CUT && !job->boxed);
 	job->main_pid = 0;
-	st_spawn_reap(&job->spawned);
 	move(job, JOB_CLOSING);
 	close_pump(job, &job->out);
 	close_pump(job, &job->err);
-	job->n_closing++;
-	uv_close((uv_handle_t *)&job->control, on_command_handle_closed);
 }
 
-static void note_not_started(struct st_job_record *record, const struct st_keeper_note *note)
+static void note_not_started(struct st_job *job, const struct st_keeper_note *note)
 {
-	static const char *const stages[] = {
-	    [ST_KEEPER_STAGE_FORK] = "no process",
-	    [ST_KEEPER_STAGE_SETUP] = "session or limits",
-	    [ST_KEEPER_STAGE_WORKDIR] = "work directory",
-	    [ST_KEEPER_STAGE_EXEC] = "program",
+	struct st_job_record *record = record_of(job);
+	static const char *const stages[ST_KEEPER_STAGE_COUNT] = {
+#define X(name, text) text,
+	    ST_KEEPER_STAGE_X(X)
+#undef X
 	};
-	assert(note->stage >= 0 && note->stage <= ST_KEEPER_STAGE_EXEC);
+	assert(note->stage >= 0 && note->stage < ST_KEEPER_STAGE_COUNT);
+	bool mount = note->detail >= 0 && (size_t)note->detail < job->scene.n_mounts;
 	record->status = ST_JOB_STATUS_NOT_STARTED;
 	record->value = note->value;
-	(void)snprintf(record->error, sizeof record->error, "%s: %s", stages[note->stage],
+	(void)snprintf(record->error, sizeof record->error, "%s%s%.64s: %s", stages[note->stage],
+		       mount ? ", at " : "", mount ? job->scene.mounts[note->detail].to : "",
 		       strerror(note->value));
 }
 
@@ -387,10 +382,10 @@ static void on_note(struct st_job *job, const struct st_keeper_note *note)
 {
 	switch (note->kind) {
 	case ST_KEEPER_NOT_STARTED:
-		note_not_started(record_of(job), note);
+		note_not_started(job, note);
 		return;
 	case ST_KEEPER_STARTED:
-		job->main_pid = note->value;
+		job->main_pid = job->boxed ? 0 : note->value;
 		return;
 	case ST_KEEPER_EXITED:
 	case ST_KEEPER_SIGNALLED:
@@ -398,9 +393,38 @@ static void on_note(struct st_job *job, const struct st_keeper_note *note)
 		return;
 	case ST_KEEPER_EMPTY:
 		job->log.leftover = job->log.leftover || note->value != 0;
+		end_command(job);
+		return;
+	case ST_KEEPER_READY:
 		return;
 	default:
 		assert(false);
+	}
+}
+
+/* The box's own work directory: from here on it can be reached by nobody else from outside. */
+static void keep_dir(struct st_job *job, int fd)
+{
+	if (job->boxed && job->plan->artifacts != NULL && job->dir_fd < 0) {
+		job->dir_fd = fd;
+	} else {
+		(void)close(fd);
+	}
+}
+
+static void hear_notes(struct st_job *job)
+{
+	struct st_keeper_note note;
+	int fd = -1;
+	int heard = 0;
+	while ((heard = st_spawn_hear(&job->spawned, &note, &fd)) > 0) {
+		if (fd >= 0) {
+			keep_dir(job, fd);
+		}
+		on_note(job, &note);
+	}
+	if (heard < 0) {
+		(void)uv_poll_stop(&job->control); /* its end is waited for, by the other one */
 	}
 }
 
@@ -409,54 +433,33 @@ static void on_control(uv_poll_t *poll, int status, int events)
 	struct st_job *job = poll->data;
 	(void)status;
 	(void)events;
-	for (;;) {
-		struct st_keeper_note note;
-		ssize_t n = recv(job->spawned.control_fd, &note, sizeof note, MSG_DONTWAIT);
-		if (n == (ssize_t)sizeof note) {
-			on_note(job, &note);
-		} else if (n < 0 && errno == EAGAIN) {
-			return;
-		} else if (n == 0 || (errno != EINTR && errno != ECONNRESET)) {
-			/* ECONNRESET only says that an order was not read; notes may follow. */
-			end_command(job);
-			return;
-		}
-	}
+	hear_notes(job);
 }
 
-/* The command as people see it: each argument redacted, then quoted, then the whole once more, for
- * rules that look at an option and its value together. */
-static char *command_text(const struct st_job *job, const struct st_job_command *command)
+/* The keeper has ended, and its last notes are there. */
+static void on_end(uv_poll_t *poll, int status, int events)
 {
-	struct st_buf joined = {0};
-	size_t first = command->shell ? 2 : 0;
-	for (size_t i = first; i < command->n_args; i++) {
-		st_autoclean struct st_clean *word =
-		    st_redact_text(job->box.redactor, command->argv[i], strlen(command->argv[i]));
-		if (command->shell) {
-			st_buf_add(&joined, st_clean_text(word), st_clean_len(word));
-			continue;
-		}
-		st_buf_add_text(&joined, i > first ? " " : "");
-		st_job_quote(&joined, st_clean_text(word), st_clean_len(word));
+	struct st_job *job = poll->data;
+	(void)status;
+	(void)events;
+	(void)uv_poll_stop(poll);
+	job->gone = true;
+	if (job->state == JOB_LEAVING) {
+		leave(job);
+		return;
 	}
-	st_autoclean struct st_clean *whole =
-	    st_redact_text(job->box.redactor, joined.data, joined.len);
-	struct st_tail cut;
-	struct st_buf text = {0};
-	st_tail_init(&cut, COMMAND_TEXT_MAX);
-	st_tail_add(&cut, st_clean_text(whole), st_clean_len(whole));
-	(void)st_tail_text(&cut, &text);
-	st_tail_fini(&cut);
-	st_buf_fini(&joined);
-	return st_buf_take(&text);
+	hear_notes(job);
+	(void)uv_poll_stop(&job->control);
+	if (has_process(job)) {
+		end_command(job);
+	}
 }
 
 static struct st_job_record *new_record(struct st_job *job)
 {
 	const struct st_job_command *command = &job->plan->commands[job->log.n_records];
 	struct st_job_record *record = st_job_log_next(&job->log);
-	record->command = command_text(job, command);
+	record->command = st_job_command_text(job, command);
 	record->started_ms = ms_since(job->started_ns);
 	st_tail_init(&record->out, job->plan->log_bytes);
 	st_tail_init(&record->err, job->plan->log_bytes);
@@ -470,12 +473,37 @@ static struct st_job_record *new_record(struct st_job *job)
 	return record;
 }
 
-/* Starts the processes and the handles of the command. Fresh descriptors of known kinds: libuv can
- * only refuse them for want of memory, and then it stops us. */
+/* Fresh descriptors of known kinds: libuv can only refuse them for want of memory, and then it
+ * stops us. */
+static void watch(struct st_job *job, uv_poll_t *poll, int fd, uv_poll_cb on_event)
+{
+	int rc = uv_poll_init(job->box.loop, poll, fd);
+	assert(rc == 0);
+	poll->data = job;
+	rc = uv_poll_start(poll, UV_READABLE | UV_DISCONNECT, on_event);
+	assert(rc == 0);
+}
+
+static int start_keeper(struct st_job *job, struct st_diag *diag)
+{
+	int rc =
+	    st_spawn(job->box.host->program_fd, job->order_fd, job->boxed, &job->spawned, diag);
+	if (rc == ST_OK) {
+		watch(job, &job->control, job->spawned.control_fd, on_control);
+		watch(job, &job->end, job->spawned.pidfd, on_end);
+	}
+	(void)close(job->order_fd);
+	job->order_fd = -1;
+	return rc;
+}
+
+/* Starts the processes and the handles of the command. */
 static int start_command(struct st_job *job, struct st_diag *diag)
 {
-	size_t command = job->log.n_records - 1;
-	int rc = st_spawn(job->plan, command, job->stdin_fd, &job->spawned, diag);
+	int rc = job->spawned.keeper == 0 ? start_keeper(job, diag) : ST_OK;
+	if (rc == ST_OK) {
+		rc = st_spawn_run(&job->spawned, job->stdin_fd, diag);
+	}
 	if (rc < 0) {
 		return rc;
 	}
@@ -484,17 +512,12 @@ static int start_command(struct st_job *job, struct st_diag *diag)
 	assert(rc == 0);
 	rc = st_pump_start(&job->err, loop, job->spawned.stderr_fd, job->box.redactor);
 	assert(rc == 0);
-	rc = uv_poll_init(loop, &job->control, job->spawned.control_fd);
-	assert(rc == 0);
-	job->control.data = job;
-	rc = uv_poll_start(&job->control, UV_READABLE | UV_DISCONNECT, on_control);
-	assert(rc == 0);
 	return ST_OK;
 }
 
 static void next_command(struct st_job *job)
 {
-	if (!st_job_log_goes_on(&job->log)) {
+	if (!st_job_log_goes_on(&job->log) || job->gone) {
 		finish(job);
 		return;
 	}
@@ -524,50 +547,6 @@ static void on_begin(uv_timer_t *timer)
 	next_command(job);
 }
 
-/* The job runs where the path really leads, if that is allowed. */
-static int use_given_dir(struct st_job *job, struct st_job_plan *plan)
-{
-	const struct st_workdirs allowed = {job->box.workdirs, job->box.n_workdirs};
-	char *resolved = NULL;
-	int rc = st_workdir_resolve(plan->workdir, &allowed, &resolved, &job->diag);
-	if (rc == ST_OK) {
-		st_free(plan->workdir);
-		plan->workdir = resolved;
-	}
-	return rc;
-}
-
-/* Makes everything that the first command needs. */
-static int prepare(struct st_job *job, const struct st_job_spec *spec)
-{
-	struct st_job_plan *plan = NULL;
-	int rc = st_job_plan_make(spec, &job->box.caps, &plan, &job->diag);
-	if (rc < 0) {
-		return rc;
-	}
-	if (spec->stdin_text != NULL && spec->stdin_text[0] != '\0') {
-		rc = st_spawn_stdin(spec->stdin_text, strlen(spec->stdin_text), &job->stdin_fd,
-				    &job->diag);
-	}
-	if (rc == ST_OK && plan->workdir == NULL) {
-		rc = st_workdir_make(job->box.base_dir, &job->fresh_dir, &job->diag);
-	}
-	if (rc == ST_OK && job->fresh_dir == NULL) {
-		rc = use_given_dir(job, plan);
-	}
-	if (rc < 0) {
-		st_job_plan_free(plan);
-		return rc;
-	}
-	st_job_plan_place(plan, job->fresh_dir != NULL ? job->fresh_dir : plan->workdir);
-	/* Now, because the job may put something else in its place. Where there is no such
-	 * directory no command starts, and nothing is looked for. */
-	job->dir_fd = plan->artifacts != NULL ? st_workdir_open(plan->workdir) : -1;
-	st_job_log_init(&job->log, plan->n_commands);
-	job->plan = plan;
-	return ST_OK;
-}
-
 struct st_job *st_job_start(const struct st_box *box, const struct st_grant *grant,
 			    struct st_job_spec *spec,
 			    void (*done)(void *arg, struct st_job_result *result), void *arg)
@@ -575,15 +554,17 @@ struct st_job *st_job_start(const struct st_box *box, const struct st_grant *gra
 	assert(grant != NULL);
 	assert(done != NULL);
 	assert(box->redactor != NULL);
+	assert(box->host != NULL);
 	struct st_job *job = st_alloc(sizeof *job);
 	job->box = *box;
 	job->state = JOB_WAITING;
 	job->stdin_fd = -1;
 	job->dir_fd = -1;
-	job->spawned = (struct st_spawned){0, -1, -1, -1};
+	job->order_fd = -1;
+	job->spawned = st_spawn_none();
 	job->done = done;
 	job->arg = arg;
-	if (prepare(job, spec) < 0 && job->diag.pointer[0] != '\0') {
+	if (st_job_make(job, spec) < 0 && job->diag.pointer[0] != '\0') {
 		(void)st_fail_wrap(&job->diag, "%s", job->diag.pointer);
 	}
 	st_job_spec_fini(spec);

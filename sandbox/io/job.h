@@ -6,12 +6,14 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "schemas/box.h"
 #include "schemas/call.h"
 #include "schemas/envelope.h"
 
 struct st_grant;
 struct st_redactor;
 struct st_job;
+struct st_host;
 
 /* What the jobs of one daemon have in common. Plain data, copied by st_job_start; what it points to
  * must outlive the jobs. */
@@ -23,6 +25,8 @@ struct st_box {
 				      * the spec says */
 	const char *const *workdirs; /* a job may be given these to work in, and what is below */
 	size_t n_workdirs;
+	const struct st_host *host;
+	const struct st_box_options *options;
 };
 
 /*

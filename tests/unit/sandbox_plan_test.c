@@ -45,7 +45,7 @@ static void a_plan_prints_all_that_will_happen(void **state)
 				      "{\"A_1\": \"b c\", \"PATH\": \"/opt/bin::/bin\"}"),
 			      &plan, &diag),
 			 ST_OK);
-	st_job_plan_place(plan, "/box/1");
+	st_job_plan_place(plan, "/box/1", "/box/1");
 	st_job_plan_print(plan, &buf);
 	assert_string_equal(buf.data, "workdir: /box/1\n"
 				      "limits: soft_ms=1000 hard_ms=1500 log_bytes=4096 files=1024 "
