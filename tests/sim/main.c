@@ -5,6 +5,7 @@
  *   sim --seed N [--steps M] [--json]       replays one world and prints the end of its trace
  *   sim --seconds S [--from N]              fresh worlds until the time is over
  *   sim --seeds N [--from N]                so many worlds
+ *   sim --laws                              which laws are checked, and where
  * --fresh instead of --from: the first seed is the time of day.
  *
  * When a world fails it is shrunk, and the command that replays what is left is printed; --runs,
@@ -39,12 +40,20 @@ struct program {
 	struct sim_result sum;
 	uint64_t n_worlds;
 	double took;
+	double cpu; /* of this one thread */
 };
 
 static double now_s(void)
 {
 	struct timespec t;
 	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static double cpu_s(void)
+{
+	struct timespec t;
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -132,13 +141,13 @@ static void print_json(const struct program *p)
 	}
 	char digest[32];
 	(void)snprintf(digest, sizeof digest, "%016llx", (unsigned long long)p->sum.digest);
-	json_t *all = json_pack("{s:I,s:I,s:I,s:I,s:f,s:b,s:s,s:s,s:i,s:s,s:o,s:o}", "from",
-				(json_int_t)p->options.seed, "worlds", (json_int_t)p->n_worlds,
-				"steps", (json_int_t)p->sum.n_steps, "rows",
-				(json_int_t)p->sum.n_rows, "seconds", p->took, "failed",
-				p->sum.failed, "law", p->sum.failed ? sim_law_name(p->sum.law) : "",
-				"text", p->sum.failed ? p->sum.text : "", "tick", p->sum.tick,
-				"digest", digest, "faults", fired, "seen", seen);
+	json_t *all = json_pack(
+	    "{s:I,s:I,s:I,s:I,s:f,s:f,s:b,s:s,s:s,s:i,s:s,s:o,s:o}", "from",
+	    (json_int_t)p->options.seed, "worlds", (json_int_t)p->n_worlds, "steps",
+	    (json_int_t)p->sum.n_steps, "rows", (json_int_t)p->sum.n_rows, "seconds", p->took,
+	    "cpu_seconds", p->cpu, "failed", p->sum.failed, "law",
+	    p->sum.failed ? sim_law_name(p->sum.law) : "", "text", p->sum.failed ? p->sum.text : "",
+	    "tick", p->sum.tick, "digest", digest, "faults", fired, "seen", seen);
 	char *text = json_dumps(all, JSON_INDENT(1) | JSON_SORT_KEYS);
 	(void)printf("%s\n", text);
 	free(text); /* NOLINT: json_dumps allocates with the C library here */
@@ -152,10 +161,10 @@ static void print_sum(const struct program *p)
 		return;
 	}
 	(void)printf("%llu worlds from seed %llu, %llu core steps, %llu rows judged, %.1f s: "
-		     "%.0f checked steps/s, %.1f us each\n",
+		     "%.0f checked steps a second of CPU, %.1f us each\n",
 		     (unsigned long long)p->n_worlds, (unsigned long long)p->options.seed,
 		     (unsigned long long)p->sum.n_steps, (unsigned long long)p->sum.n_rows, p->took,
-		     (double)p->sum.n_steps / p->took, p->took * 1e6 / (double)p->sum.n_steps);
+		     (double)p->sum.n_steps / p->cpu, p->cpu * 1e6 / (double)p->sum.n_steps);
 	print_counts("faults", p->sum.fired, SIM_FAULT_COUNT, sim_fault_name);
 	print_counts("seen", p->sum.seen, SIM_SEEN_COUNT, sim_seen_name);
 }
@@ -350,6 +359,16 @@ static void read_skip(struct program *p, char *list)
 	p->options.skip = p->skip;
 }
 
+static _Noreturn void print_laws(void)
+{
+	for (int i = 0; i < SIM_LAW_COUNT; i++) {
+		enum sim_law law = (enum sim_law)i;
+		(void)printf("%-18s %-18s %s\n%38s%s\n", sim_law_name(law), sim_law_ids(law),
+			     sim_law_text(law), "", sim_law_where(law));
+	}
+	exit(0);
+}
+
 static void read_option(struct program *p, int option, char *value)
 {
 	switch (option) {
@@ -391,6 +410,8 @@ static void read_option(struct program *p, int option, char *value)
 		p->twice = true;
 		p->options.digest = true;
 		break;
+	case 'l':
+		print_laws();
 	case 'q':
 		p->shrinks = false;
 		break;
@@ -402,13 +423,21 @@ static void read_option(struct program *p, int option, char *value)
 static void read_arguments(struct program *p, int argc, char **argv)
 {
 	static const struct option options[] = {
-	    {"seed", required_argument, NULL, 's'},    {"from", required_argument, NULL, 'f'},
-	    {"steps", required_argument, NULL, 'm'},   {"runs", required_argument, NULL, 'r'},
-	    {"without", required_argument, NULL, 'w'}, {"skip", required_argument, NULL, 'k'},
-	    {"seconds", required_argument, NULL, 'S'}, {"seeds", required_argument, NULL, 'n'},
-	    {"fresh", no_argument, NULL, 'F'},	       {"json", no_argument, NULL, 'j'},
-	    {"demand", no_argument, NULL, 'd'},	       {"twice", no_argument, NULL, 't'},
-	    {"no-shrink", no_argument, NULL, 'q'},     {NULL, 0, NULL, 0},
+	    {"seed", required_argument, NULL, 's'},
+	    {"from", required_argument, NULL, 'f'},
+	    {"steps", required_argument, NULL, 'm'},
+	    {"runs", required_argument, NULL, 'r'},
+	    {"without", required_argument, NULL, 'w'},
+	    {"skip", required_argument, NULL, 'k'},
+	    {"seconds", required_argument, NULL, 'S'},
+	    {"seeds", required_argument, NULL, 'n'},
+	    {"fresh", no_argument, NULL, 'F'},
+	    {"json", no_argument, NULL, 'j'},
+	    {"demand", no_argument, NULL, 'd'},
+	    {"twice", no_argument, NULL, 't'},
+	    {"no-shrink", no_argument, NULL, 'q'},
+	    {"laws", no_argument, NULL, 'l'},
+	    {NULL, 0, NULL, 0},
 	};
 	int option = 0;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -437,6 +466,7 @@ int main(int argc, char **argv)
 	} else {
 		run_worlds(p);
 	}
+	p->cpu = cpu_s();
 	print_sum(p);
 	int missing = p->demand && !p->sum.failed ? print_missing(p) : 0;
 	int code = p->sum.failed ? 1 : missing > 0 ? 3 : 0;

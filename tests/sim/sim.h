@@ -122,52 +122,75 @@ enum sim_seen {
 };
 
 /*
- * The laws. X(NAME, "ids in the docs", "what must hold"). P: promise of docs/reliability.md's
- * design, I: invariant of the reliability page. Where a law is checked: sim_law.c on the rows as
- * they are committed, sim_step.c on what one step gave, sim_tool.c where a call arrives,
- * sim_world.c at the end.
+ * The laws. X(NAME, ids, what must hold, where it is checked). P1 to P13 are the promises and Z7
+ * and I1 to I48 the invariants that the reliability page of the docs explains.
  */
 #define SIM_LAW_X(X)                                                                               \
-	X(ASSERTION, "-", "an assertion of the product failed, or it crashed")                     \
-	X(PERSIST_FIRST, "P1 I4", "a call leaves only with its hold and intent committed")         \
-	X(ALL_OR_NONE, "P2 I3 I1", "each hold and its end stand on every account of its chain")    \
-	X(CONSERVATION, "P3 I1", "limit + granted = settled + held + remaining")                   \
-	X(NO_OVERSPEND, "P3 I2 I14", "a hold fits into what every account has left")               \
-	X(OVERRUN_TOLD, "P3 I6", "what passes a hold is recorded as an overrun, and told")         \
-	X(FULL_SUM, "I1", "all holds and ends summed anew give the stored accounts")               \
-	X(BOUND_SENT, "P4 I7", "the request is clamped to what is held")                           \
-	X(CLAMP_TOLD, "P4", "a clamp is in the timeline, and not below what is useful")            \
-	X(ONE_END, "P5 I5", "a hold has one end")                                                  \
-	X(RIGHT_END, "P5 P6 I6 I8 I11", "a hold ends as what was told about its call demands")     \
-	X(ENDS_AT_REST, "P5 I5", "at rest no hold is open and nothing is held")                    \
-	X(STEP_ONCE, "P6 I9", "what has ended is not called again, and stays as it ended")         \
-	X(ATTEMPT_KEY, "P6 I10", "one attempt, one key: the call's id stays, attempts count up")   \
-	X(SENT_ONCE, "P6 I11 I12", "a call that is not idempotent is sent once per hold")          \
-	X(EFFECT_ONCE, "P6 I10 I12", "each side effect happens at most once")                      \
-	X(HALTED, "P7 I13 I22", "only a running run starts steps and calls")                       \
-	X(DECIDED_ONCE, "P8 I15 I16", "a halt is decided once, and grants belong to an open halt") \
-	X(MAY_DECIDE, "P8 I17 I46", "only who may decides, and not on own runs")                   \
-	X(GRANT_EXACT, "P8 I15", "a grant is what was asked, or exactly what lacked")              \
-	X(ENVELOPE, "I19", "limits change by accepted orders only")                                \
-	X(MONOTONE, "I20", "what was used never goes down")                                        \
-	X(MACHINE, "I22", "states follow their tables; the row says what the timeline says")       \
-	X(TIMELINE, "P11 I22 I44", "seq without gap, time in order, hashes chained")               \
-	X(SLOTS, "I23", "no more calls and jobs in flight than allowed")                           \
-	X(DANGER, "P8", "a dangerous call is made once for each approval")                         \
-	X(NOT_EARLY, "I25 I28", "nothing before its time, nor more time counted than passed")      \
-	X(VERDICT, "P3 I14", "a refusal names accounts and their figures as they are")             \
-	X(REFUSED_IS_NOTHING, "shape", "what is refused changes nothing")                          \
-	X(ANSWERED, "shape", "who asks gets one answer")                                           \
-	X(DURABLE, "P13 I18", "an answered run is stored, a key gives one run")                    \
-	X(SECRETS, "P10 I42", "no declared secret in any text that is not sealed")                 \
-	X(AUDIT, "P11 I44", "who and when stand with each decision")                               \
-	X(LOADS, "shape", "what was stored can be loaded")                                         \
-	X(FORGETS, "I47", "runs that are over or wait leave memory")                               \
-	X(RESTS, "Z7", "when all is answered, every run ends")                                     \
-	X(DETERMINISM, "P12", "the same seed gives the same rows and effects")
+	X(ASSERTION, "-", "an assertion of the product failed, or it crashed", "the product")      \
+	X(PERSIST_FIRST, "P1 I4", "a call leaves only with its hold and intent committed",         \
+	  "sim_law.c:law_hold, sim_tool.c:sim_tool_arrives")                                       \
+	X(ALL_OR_NONE, "P2 I3 I1", "each hold and its end stand on every account of its chain",    \
+	  "sim_law.c:compare")                                                                     \
+	X(CONSERVATION, "P3 I1", "limit + granted = settled + held + remaining",                   \
+	  "sim_law.c:compare")                                                                     \
+	X(NO_OVERSPEND, "P3 I2 I14", "a hold fits into what every account has left",               \
+	  "sim_law.c:law_hold")                                                                    \
+	X(OVERRUN_TOLD, "P3 I6", "what passes a hold is recorded as an overrun, and told",         \
+	  "sim_law.c:law_settlement")                                                              \
+	X(FULL_SUM, "I1", "all holds and ends summed anew give the stored accounts",               \
+	  "sim_law_full.c:sim_law_full")                                                           \
+	X(BOUND_SENT, "P4 I7", "the request is clamped to what is held", "sim_tool.c:check_bound") \
+	X(CLAMP_TOLD, "P4", "a clamp is in the timeline, and not below what is useful",            \
+	  "sim_tool.c:check_bound")                                                                \
+	X(ONE_END, "P5 I5", "a hold has one end", "sim_law.c:law_settlement")                      \
+	X(RIGHT_END, "P5 P6 I6 I8 I11", "a hold ends as what was told about its call demands",     \
+	  "sim_law.c:check_end")                                                                   \
+	X(ENDS_AT_REST, "P5 I5", "at rest no hold is open and nothing is held",                    \
+	  "sim_law_full.c:sim_law_rest")                                                           \
+	X(STEP_ONCE, "P6 I9", "what has ended is not called again, and stays as it ended",         \
+	  "sim_law_rows.c:step_event")                                                             \
+	X(ATTEMPT_KEY, "P6 I10", "one attempt, one key: the call's id stays, attempts count up",   \
+	  "sim_law.c:check_may_call")                                                              \
+	X(SENT_ONCE, "P6 I11 I12", "a call that is not idempotent is sent once per hold",          \
+	  "sim_tool.c:sim_tool_arrives")                                                           \
+	X(EFFECT_ONCE, "P6 I10 I12", "each side effect happens at most once", "sim_tool.c:happen") \
+	X(HALTED, "P7 I13 I22", "only a running run starts steps and calls", "sim_law_rows.c")     \
+	X(DECIDED_ONCE, "P8 I15 I16", "a halt is decided once, and grants belong to an open halt", \
+	  "sim_law_rows.c:sim_law_halt, sim_step.c:law_decide")                                    \
+	X(MAY_DECIDE, "P8 I17 I46", "only who may decides, and not on own runs",                   \
+	  "sim_step.c:law_step")                                                                   \
+	X(GRANT_EXACT, "P8 I15", "a grant is what was asked, or exactly what lacked",              \
+	  "sim_step.c:law_decide")                                                                 \
+	X(ENVELOPE, "I19", "limits change by accepted orders only",                                \
+	  "sim_law_rows.c:envelope_event")                                                         \
+	X(MONOTONE, "I20", "what was used never goes down", "sim_law.c:law_account")               \
+	X(MACHINE, "I22", "states follow their tables; the row says what the timeline says",       \
+	  "sim_law_rows.c")                                                                        \
+	X(TIMELINE, "P11 I22 I44", "seq without gap, time in order, hashes chained",               \
+	  "sim_law_rows.c:sim_law_timeline")                                                       \
+	X(SLOTS, "I23", "no more calls and jobs in flight than allowed", "sim_tool.c:check_slots") \
+	X(DANGER, "P8", "a dangerous call is made once for each approval",                         \
+	  "sim_tool.c:sim_tool_arrives")                                                           \
+	X(NOT_EARLY, "I25 I28", "nothing before its time, nor more time counted than passed",      \
+	  "sim_law_rows.c:sim_law_not_early")                                                      \
+	X(VERDICT, "P3 I14", "a refusal names accounts and their figures as they are",             \
+	  "sim_law_rows.c:check_refusal")                                                          \
+	X(REFUSED_IS_NOTHING, "shape", "what is refused changes nothing", "sim_step.c:law_step")   \
+	X(ANSWERED, "shape", "who asks gets one answer", "sim_step.c:law_step")                    \
+	X(DURABLE, "P13 I18", "an answered run is stored, a key gives one run",                    \
+	  "sim_step.c:answer")                                                                     \
+	X(SECRETS, "P10 I42", "no declared secret in any text that is not sealed",                 \
+	  "sim_law_rows.c:sim_law_secrets")                                                        \
+	X(AUDIT, "P11 I44", "who and when stand with each decision",                               \
+	  "sim_law.c:check_end, sim_law_rows.c")                                                   \
+	X(LOADS, "shape", "what was stored can be loaded", "sim_world.c:sim_world_restart")        \
+	X(FORGETS, "I47", "runs that are over or wait leave memory",                               \
+	  "sim_law_full.c:sim_law_rest")                                                           \
+	X(RESTS, "Z7", "when all is answered, every run ends", "sim_world.c:live")                 \
+	X(DETERMINISM, "P12", "the same seed gives the same rows and effects", "main.c:check_twice")
 
 enum sim_law {
-#define X(NAME, ids, text) SIM_LAW_##NAME,
+#define X(NAME, ids, text, where) SIM_LAW_##NAME,
 	SIM_LAW_X(X)
 #undef X
 	    SIM_LAW_COUNT
@@ -175,6 +198,7 @@ enum sim_law {
 const char *sim_law_name(enum sim_law law);
 const char *sim_law_ids(enum sim_law law);
 const char *sim_law_text(enum sim_law law);
+const char *sim_law_where(enum sim_law law);
 const char *sim_fault_name(int fault);
 const char *sim_seen_name(int seen);
 

@@ -6,8 +6,9 @@ static const struct {
 	const char *name;
 	const char *ids;
 	const char *text;
+	const char *where;
 } LAWS[] = {
-#define X(NAME, ids, text) {#NAME, ids, text},
+#define X(NAME, ids, text, where) {#NAME, ids, text, where},
     SIM_LAW_X(X)
 #undef X
 };
@@ -39,6 +40,11 @@ const char *sim_law_ids(enum sim_law law)
 const char *sim_law_text(enum sim_law law)
 {
 	return LAWS[law].text;
+}
+
+const char *sim_law_where(enum sim_law law)
+{
+	return LAWS[law].where;
 }
 
 const char *sim_fault_name(int fault)

@@ -71,11 +71,12 @@ void sim_trace(struct sim *s, const char *format, ...)
 static bool act_clock(struct sim *s, struct sim_rng *rng)
 {
 	static const st_time dates[] = {
-	    INT64_C(1774745940000), /* 2026-03-29 00:59 UTC: summer time begins in Europe */
-	    INT64_C(1792889940000), /* 2026-10-25 00:59 UTC: and ends */
-	    INT64_C(1709251199000), /* 2024-02-29 23:59:59 */
-	    INT64_C(1798761599000), /* 2026-12-31 23:59:59 */
-	    INT64_C(2147483647000), /* 2038-01-19 03:14:07 */
+	    INT64_C(1774745940000),   /* 2026-03-29 00:59 UTC: summer time begins in Europe */
+	    INT64_C(1792889940000),   /* 2026-10-25 00:59 UTC: and ends */
+	    INT64_C(1709251199000),   /* 2024-02-29 23:59:59 */
+	    INT64_C(1798761599000),   /* 2026-12-31 23:59:59 */
+	    INT64_C(2147483647000),   /* 2038-01-19 03:14:07 */
+	    INT64_C(253402300790000), /* 9999-12-31 23:59:50: the last day there is */
 	    INT64_C(1),
 	};
 	const st_time day = 86400000;
@@ -93,7 +94,7 @@ static bool act_clock(struct sim *s, struct sim_rng *rng)
 		break;
 	case 2:
 		if (sim_fires(s, SIM_CLOCK_DATE)) {
-			sim_set_clock(s, dates[sim_roll(rng, 6)]);
+			sim_set_clock(s, dates[sim_roll(rng, 7)]);
 		}
 		break;
 	default:
