@@ -191,7 +191,8 @@ static void spoil_usage(struct sim *s, struct sim_rng *rng, struct st_outcome *o
 	} else if (what == 1 && sim_fires(s, SIM_USAGE_NEGATIVE)) {
 		out->usage.of[m] = sim_chance(rng, 50) ? INT64_MIN : -1;
 	} else if (what == 2 && sim_chance(rng, 15) && sim_fires(s, SIM_USAGE_HUGE)) {
-		out->usage.of[m] = sim_chance(rng, 30) ? INT64_MAX : INT64_C(1) << 40;
+		out->usage.of[m] =
+		    sim_chance(rng, 30) ? INT64_MAX : INT64_C(1) << (40 + sim_roll(rng, 5));
 	} else if (what == 3 && sim_fires(s, SIM_USAGE_OVER)) {
 		out->usage.of[ST_METER_TOOL_STEPS] += (int64_t)sim_roll(rng, 3);
 		out->usage.of[ST_METER_TOKENS] += (int64_t)sim_roll(rng, 900);
@@ -301,7 +302,7 @@ static void note_told(struct sim_hold *hold, const struct st_outcome *out)
 {
 	bool known = out->usage_known;
 	for (int m = 0; m < ST_METER_COUNT; m++) {
-		known = known && out->usage.of[m] >= 0;
+		known = known && out->usage.of[m] >= 0 && out->usage.of[m] <= ST_USED_MAX;
 	}
 	hold->expected.voided = out->state == ST_OUTCOME_NOT_MADE;
 	hold->expected.estimated = !hold->expected.voided && !known;
