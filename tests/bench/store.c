@@ -66,12 +66,12 @@ static void add_step(const struct store_rig *rig, struct st_rows *rows, int64_t 
 	row->item_state = ST_ITEM_SUCCEEDED;
 	row->ended_at = RIG_T0 + 11;
 	row->call = rig_id('c', no);
-	rig_add_account(rows, run_no, step, ST_METER_TOOL_STEPS, -1);
 	rig_add_account(rows, run_no, -1, ST_METER_TOOL_STEPS, 100000);
 	rows->of[rows->n - 1].account->insert = false;
 	rows->of[rows->n - 1].account->settled = step + 1;
 	struct st_row_run *run = st_rows_add_run(rows);
 	run->no = run_no;
+	run->head_only = step > 0;
 	run->id = rig_id('r', run_no);
 	run->state = ST_RUN_RUNNING;
 	run->started_at = RIG_T0 + 5;
