@@ -40,7 +40,7 @@ UNREACHED = {
     "B71": "there are no git kinds", "B72": "there are no git kinds", "B73": "there are no git kinds",
     "B74": "there are no git kinds", "B75": "there are no git kinds",
     "B76": "archives: none is unpacked; the rows are about artifacts of jobs",
-    "B77": "a fork bomb without a bound: the sandbox does not bound processes yet",
+    "B77": "a fork bomb without a bound: the rows start 30 processes, the machine is shared",
     "B79": "dates and currencies: a price has neither",
     "B81": "there are no webhooks",
     "B82": "a jump while leases are held: there are no leases",

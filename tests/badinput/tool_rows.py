@@ -505,7 +505,7 @@ class World(table.World):
         os.symlink("/", self.link)
         place.env.update(STINT_TEST_KEY=CANARY, STINT_TEST_SECRET=SECRET)
         config = {"providers": {}, "prices": {}, "secrets": {"S": "env:STINT_TEST_SECRET"},
-                  "limits": {"calls": 1000, "jobs": 4}, "sandbox": {"workdirs": [place.folder]}}
+                  "limits": {"calls": 1000, "jobs": 4}, "sandbox": {"workdirs": [place.folder], "isolation": "best"}}
         for number, row in enumerate(ROWS):
             if row.api is not None:
                 base = {"openai": "/v1", "openai-responses": "/v1", "firecrawl": "/v2"}.get(row.api, "")
