@@ -117,6 +117,14 @@ class World:
                           "exa": {"api": "exa", "base_url": self.tool.url},
                           "firecrawl": {"api": "firecrawl", "base_url": self.tool.url + "/v2"}},
             "prices": PRICES, "outgoing": {"allow": ["127.0.0.1/32"]}}
+        try:
+            self.begin()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+
+    def begin(self):
+        """The store, and who may use it."""
         self.place.init()
         with self.life(shim=False) as daemon:
             admin = daemon.client(self.place.token)
