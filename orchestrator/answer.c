@@ -36,5 +36,6 @@ int st_answer_status(enum st_err code)
 
 int st_answer_event_status(enum st_event_type type, enum st_err code)
 {
-	return type == ST_EVENT_SUBMIT && code == ST_OK ? 201 : st_answer_status(code);
+	bool made = type == ST_EVENT_SUBMIT || type == ST_EVENT_CLIENT_HOLD;
+	return made && code == ST_OK ? 201 : st_answer_status(code);
 }

@@ -148,6 +148,15 @@ static void sleep_for(struct try *try)
 	st_item_move(try->turn, try->run, try->item, ST_ITEM_SLEEPING);
 }
 
+/* The client works on it, and says itself when it is done; see orchestrator/client.c. */
+static void wait_for_client(struct try *try)
+{
+	struct st_item *item = try->item;
+	item->due = st_add_saturating(try->turn->now, try->plan.timeout_ms);
+	item->started_at = try->turn->now;
+	st_item_move(try->turn, try->run, item, ST_ITEM_SLEEPING);
+}
+
 /* Takes the intent. */
 static void add_hold_rows(const struct try *try, const struct st_flight *flight,
 			  struct st_clean *intent)
@@ -182,6 +191,7 @@ static void add_hold_rows(const struct try *try, const struct st_flight *flight,
 	call->at = flight->since;
 	call->state = flight->state;
 	call->ended_at = ST_TIME_NONE;
+	call->expires_at = ST_TIME_NONE;
 }
 
 static void add_call_effect(const struct try *try, const struct st_flight *flight)
@@ -323,6 +333,9 @@ static void go_on(struct try *try)
 		return;
 	case ST_VIA_TIMER:
 		sleep_for(try);
+		return;
+	case ST_VIA_CLIENT:
+		wait_for_client(try);
 		return;
 	case ST_VIA_NOTHING:
 	case ST_VIA_HTTP:

@@ -49,14 +49,12 @@ static struct st_about about_flight(const struct place *place)
 				 .call = st_grant_call(place->item->flight->grant)};
 }
 
-/* The one end of a hold: ledger, settlement row, call row, timeline. Frees the flight. */
-static void end_flight(struct st_turn *turn, struct st_run *run, const struct place *place,
-		       const struct st_end *given)
+void st_flight_end(struct st_turn *turn, struct st_run *run, struct st_flight *flight,
+		   struct st_about what, const struct st_end *given)
 {
 	struct st_end end = *given;
-	struct st_flight *flight = place->item->flight;
 	const struct st_amounts *held = st_grant_amounts(flight->grant);
-	const struct st_chain chain = st_run_chain(run, place->step);
+	const struct st_chain chain = st_run_chain(run, what.step);
 	enum st_hold_state to = end.voided ? ST_HOLD_VOIDED : ST_HOLD_SETTLED;
 	struct st_amounts overrun = {{0}};
 	assert(st_machine_allows(&st_hold_machine, (int)flight->state, (int)to));
@@ -78,8 +76,8 @@ static void end_flight(struct st_turn *turn, struct st_run *run, const struct pl
 	call->no = flight->no;
 	call->state = to;
 	call->ended_at = turn->now;
+	call->expires_at = ST_TIME_NONE; /* its attempt is not written anew */
 	call->result = st_tell_end(turn, &end);
-	const struct st_about what = about_flight(place);
 	st_run_emit(turn, run, end.voided ? "call.voided" : "call.settled", what,
 		    st_clean_copy(call->result));
 	if (!st_amounts_are_zero(&overrun)) {
@@ -88,26 +86,37 @@ static void end_flight(struct st_turn *turn, struct st_run *run, const struct pl
 	st_grant_free(flight->grant);
 	json_decref(flight->params);
 	st_free(flight);
+}
+
+static void end_flight(struct st_turn *turn, struct st_run *run, const struct place *place,
+		       const struct st_end *end)
+{
+	st_flight_end(turn, run, place->item->flight, about_flight(place), end);
 	place->item->flight = NULL;
 	place->item->dirty = true;
+}
+
+void st_call_external_id(struct st_turn *turn, struct st_run *run, struct st_about what,
+			 const struct st_external_id *from)
+{
+	struct st_row_external_id *row = st_rows_add_external_id(&turn->update->rows);
+	row->run_no = run->no;
+	row->step = what.step;
+	row->item = what.item;
+	row->call = what.call;
+	row->at = turn->now;
+	row->kind = st_tell_text(turn, from->kind);
+	row->id = st_tell_text(turn, from->id);
+	row->url = st_tell_text(turn, from->url);
+	st_run_emit(turn, run, "external_id.recorded", what,
+		    st_tell_external_id(turn, row->kind, row->id, row->url));
 }
 
 static void record_external_ids(struct st_turn *turn, struct st_run *run, const struct place *place,
 				const struct st_outcome *outcome)
 {
 	for (size_t i = 0; i < outcome->n_external_ids; i++) {
-		const struct st_external_id *from = &outcome->external_ids[i];
-		struct st_row_external_id *row = st_rows_add_external_id(&turn->update->rows);
-		row->run_no = run->no;
-		row->step = place->step;
-		row->item = place->k;
-		row->call = st_grant_call(place->item->flight->grant);
-		row->at = turn->now;
-		row->kind = st_tell_text(turn, from->kind);
-		row->id = st_tell_text(turn, from->id);
-		row->url = st_tell_text(turn, from->url);
-		st_run_emit(turn, run, "external_id.recorded", about_flight(place),
-			    st_tell_external_id(turn, row->kind, row->id, row->url));
+		st_call_external_id(turn, run, about_flight(place), &outcome->external_ids[i]);
 	}
 }
 
@@ -221,6 +230,7 @@ static void into_doubt(struct st_turn *turn, struct st_run *run, const struct pl
 	call->no = flight->no;
 	call->state = ST_HOLD_IN_DOUBT;
 	call->ended_at = ST_TIME_NONE;
+	call->expires_at = ST_TIME_NONE;
 	run->n_doubts++;
 	st_item_move(turn, run, place->item, ST_ITEM_IN_DOUBT);
 	st_run_emit(turn, run, "call.in_doubt", about_flight(place),
@@ -383,6 +393,21 @@ void st_call_doubt(struct st_turn *turn, struct st_run *run, int step, int item)
 	into_doubt(turn, run, &place, NULL);
 }
 
+struct st_end st_call_resolved(const struct st_resolution *resolution,
+			       const struct st_amounts *held)
+{
+	return (struct st_end){
+	    .used = resolution->usage_known ? resolution->usage : held,
+	    .estimated = resolution->happened && !resolution->usage_known,
+	    .voided = !resolution->happened,
+	    .by = resolution->by,
+	    .reason = resolution->reason,
+	    .wall_ms = -1,
+	    .first_byte_ms = -1,
+	    .status = -1,
+	};
+}
+
 void st_call_resolve(struct st_turn *turn, struct st_run *run, int step, int item,
 		     const struct st_resolution *resolution)
 {
@@ -390,15 +415,7 @@ void st_call_resolve(struct st_turn *turn, struct st_run *run, int step, int ite
 	struct st_flight *flight = place.item->flight;
 	assert(flight != NULL && flight->state == ST_HOLD_IN_DOUBT);
 	const struct st_amounts held = *st_grant_amounts(flight->grant);
-	struct st_end end = {
-	    .used = resolution->usage_known ? resolution->usage : &held,
-	    .estimated = resolution->happened && !resolution->usage_known,
-	    .voided = !resolution->happened,
-	    .by = resolution->by,
-	    .wall_ms = -1,
-	    .first_byte_ms = -1,
-	    .status = -1,
-	};
+	const struct st_end end = st_call_resolved(resolution, &held);
 	assert(run->n_doubts > 0);
 	run->n_doubts--;
 	end_flight(turn, run, &place, &end);

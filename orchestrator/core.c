@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "orchestrator/call_end.h"
+#include "orchestrator/client.h"
 #include "orchestrator/control.h"
 #include "orchestrator/decide.h"
 #include "orchestrator/jump.h"
@@ -110,6 +111,18 @@ static void on_run_event(struct st_turn *turn, const struct st_event *event)
 	case ST_EVENT_LIMITS:
 		st_control_limits(turn, run, event);
 		break;
+	case ST_EVENT_CLIENT_HOLD:
+		st_client_hold(turn, run, event);
+		break;
+	case ST_EVENT_CLIENT_END:
+		st_client_settle(turn, run, event);
+		break;
+	case ST_EVENT_CLIENT_EXTEND:
+		st_client_extend(turn, run, event);
+		break;
+	case ST_EVENT_STEP_END:
+		st_client_end_step(turn, run, event);
+		break;
 	case ST_EVENT_SUBMIT:
 	case ST_EVENT_LOAD:
 	case ST_EVENT_TIMER:
@@ -172,6 +185,10 @@ void st_core_step(struct st_core *core, const struct st_event *event, struct st_
 	case ST_EVENT_PAUSE:
 	case ST_EVENT_RESUME:
 	case ST_EVENT_LIMITS:
+	case ST_EVENT_CLIENT_HOLD:
+	case ST_EVENT_CLIENT_END:
+	case ST_EVENT_CLIENT_EXTEND:
+	case ST_EVENT_STEP_END:
 		on_run_event(&turn, event);
 		break;
 	case ST_EVENT_COUNT:
@@ -233,6 +250,39 @@ size_t st_core_calls_in_flight(const struct st_core *core)
 	return n;
 }
 
+static void add_held(struct st_amounts *sum, const struct st_flight *flight)
+{
+	for (int m = 0; m < ST_METER_COUNT && flight != NULL; m++) {
+		sum->of[m] += st_grant_amounts(flight->grant)->of[m];
+	}
+}
+
+/* What is held is what the calls hold that are open, and each is counted as what it is. */
+static void prove_holds(struct st_run *run)
+{
+	struct st_amounts sum = {{0}};
+	size_t n_doubts = 0;
+	size_t n_sent = 0;
+	for (size_t i = 0; i < run->def->n_steps; i++) {
+		for (int k = 0; k < run->steps[i].n_items; k++) {
+			add_held(&sum, run->steps[i].items[k].flight);
+			n_doubts += run->steps[i].items[k].state == ST_ITEM_IN_DOUBT;
+		}
+	}
+	for (size_t i = 0; i < run->n_clients; i++) {
+		add_held(&sum, run->clients[i].flight);
+		n_doubts += run->clients[i].flight->state == ST_HOLD_IN_DOUBT;
+		n_sent += run->clients[i].flight->state == ST_HOLD_SENT;
+	}
+	for (size_t i = 0; i < run->accounts.n; i++) {
+		assert(run->accounts.of[i].held == sum.of[run->accounts.of[i].meter]);
+	}
+	assert(run->no_step.n == 0);
+	assert(n_doubts == run->n_doubts);
+	assert(n_sent == run->n_clients_sent);
+	assert(run->n_clients == 0 || run->state != ST_RUN_SUCCEEDED);
+}
+
 void st_core_prove(const struct st_core *core)
 {
 	for (size_t i = 0; i < core->runs_cap; i++) {
@@ -244,6 +294,7 @@ void st_core_prove(const struct st_core *core)
 			struct st_chain chain = st_run_chain(run, step);
 			st_ledger_prove(&chain);
 		}
+		prove_holds(run);
 		assert(run->state != ST_RUN_BLOCKED || run->n_flights == 0);
 	}
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "orchestrator/call_end.h"
+#include "orchestrator/client_call.h"
 #include "orchestrator/gate.h"
 #include "orchestrator/run.h"
 #include "orchestrator/step.h"
@@ -99,7 +100,9 @@ static struct st_about halt_about(const struct st_halt *halt)
 
 static struct st_item *halted_item(struct st_run *run)
 {
-	return run->halt.step >= 0 ? &run->steps[run->halt.step].items[run->halt.item] : NULL;
+	const struct st_halt *halt = &run->halt;
+	bool of_item = halt->step >= 0 && halt->item >= 0;
+	return of_item ? &run->steps[halt->step].items[halt->item] : NULL;
 }
 
 /* A dangerous call needs one more dangerous.ops where the envelope has none left. */
@@ -115,7 +118,11 @@ static size_t grant_for_danger(struct st_run *run, struct st_grant_asked *grants
 
 static void end_asking(struct st_turn *turn, struct st_run *run, const struct st_halt *halt)
 {
-	if (halt->step < 0) {
+	if (halt->step < 0 || halt->item < 0) {
+		if (halt->kind == ST_HALT_DANGEROUS) { /* its client asks again */
+			st_approval_free(run->approval);
+			run->approval = st_approval_decide(turn, run, halt);
+		}
 		return;
 	}
 	struct st_item *item = &run->steps[halt->step].items[halt->item];
@@ -187,7 +194,7 @@ static void decide_deny(struct st_turn *turn, struct st_run *run, const struct s
 	if (item != NULL && item->state == ST_ITEM_ASKING) {
 		st_run_continue(turn, run, "denied");
 		st_item_fail(turn, run, halt.step, halt.item, (struct st_failure){"denied", why});
-	} else { /* the run as a whole: its wall clock */
+	} else { /* the run as a whole: its wall clock, or a call of a client */
 		memcpy(run->error_code, "denied", sizeof "denied");
 		st_clean_free(run->error);
 		run->error = why;
@@ -198,50 +205,57 @@ static void decide_deny(struct st_turn *turn, struct st_run *run, const struct s
 	turn->answer = run;
 }
 
-/* The item whose call in doubt has this id. */
-static bool find_doubt(struct st_run *run, struct st_id call, int *step, int *k)
+/* A call in doubt: of an item, or of a client. */
+struct doubt {
+	struct st_about what;
+	struct st_item *item;	       /* or NULL */
+	struct st_client_call *client; /* or NULL */
+};
+
+static bool find_doubt(struct st_run *run, struct st_id call, struct doubt *doubt)
 {
+	*doubt = (struct doubt){.what = {.call = call}};
 	for (int i = 0; i < (int)run->def->n_steps; i++) {
 		for (int j = 0; j < run->steps[i].n_items; j++) {
-			const struct st_item *item = &run->steps[i].items[j];
+			struct st_item *item = &run->steps[i].items[j];
 			if (item->state == ST_ITEM_IN_DOUBT && item->flight != NULL &&
 			    st_id_equal(item->call, call)) {
-				*step = i;
-				*k = j;
+				doubt->what.step = i;
+				doubt->what.item = j;
+				doubt->item = item;
 				return true;
 			}
 		}
 	}
-	return false;
+	struct st_client_call *client = st_client_find(run, call);
+	if (client == NULL || client->flight->state != ST_HOLD_IN_DOUBT) {
+		return false;
+	}
+	doubt->what = st_client_about(client);
+	doubt->client = client;
+	return true;
 }
 
-static void note_resolution(struct st_turn *turn, struct st_run *run, int step, int k,
+static void note_resolution(struct st_turn *turn, struct st_run *run, const struct doubt *doubt,
 			    const struct st_decide *decide)
 {
-	struct st_item *item = &run->steps[step].items[k];
-	const struct st_about what = {.step = step, .item = k, .call = item->call};
 	struct st_clean *reason = st_tell_text(turn, decide->reason);
-	st_run_emit(turn, run, "decision.resolved", what,
+	st_run_emit(turn, run, "decision.resolved", doubt->what,
 		    st_tell_resolved(turn, decide->happened, reason));
 	st_clean_free(reason);
 	if (!decide->happened) {
 		return;
 	}
-	json_decref(item->output);
-	item->output = json_pack("{s:b,s:s?}", "resolved", 1, "external_id", decide->external_id);
-	if (decide->external_id == NULL) {
-		return;
+	if (doubt->item != NULL) {
+		json_decref(doubt->item->output);
+		doubt->item->output =
+		    json_pack("{s:b,s:s?}", "resolved", 1, "external_id", decide->external_id);
 	}
-	struct st_row_external_id *row = st_rows_add_external_id(&turn->update->rows);
-	row->run_no = run->no;
-	row->step = step;
-	row->item = k;
-	row->call = item->call;
-	row->at = turn->now;
-	row->kind = st_tell_text(turn, "resolved");
-	row->id = st_tell_text(turn, decide->external_id);
-	st_run_emit(turn, run, "external_id.recorded", what,
-		    st_tell_external_id(turn, row->kind, row->id, NULL));
+	if (decide->external_id != NULL) {
+		const struct st_external_id id = {.kind = "resolved",
+						  .id = (char *)(uintptr_t)decide->external_id};
+		st_call_external_id(turn, run, doubt->what, &id);
+	}
 }
 
 /* Which call is resolved: the one that is named, or the one that the open halt is about. */
@@ -273,28 +287,26 @@ static bool resolution_fits(struct st_turn *turn, const struct st_decide *decide
 
 static void decide_resolve(struct st_turn *turn, struct st_run *run, const struct st_decide *decide)
 {
-	int step = 0;
-	int k = 0;
+	struct doubt doubt;
 	if (!resolution_fits(turn, decide)) {
 		return;
 	}
 	const struct st_id asked = decide_call(run, decide);
-	if (!find_doubt(run, asked, &step, &k)) {
+	if (!find_doubt(run, asked, &doubt)) {
 		st_gate_refuse(turn, ST_ERR_CONFLICT, "this call is not in doubt");
 		return;
 	}
-	note_resolution(turn, run, step, k, decide);
-	bool answers_halt =
-	    run->halt.kind == ST_HALT_IN_DOUBT && st_id_equal(run->halt.call, asked);
-	if (answers_halt) {
-		st_run_close_halt(turn, run, "resolved", st_tell_text(turn, decide->reason));
-		st_run_continue(turn, run, "resolved");
-	}
+	note_resolution(turn, run, &doubt, decide);
+	st_run_resolved(turn, run, asked, st_tell_text(turn, decide->reason));
 	const struct st_resolution resolution = {.happened = decide->happened,
 						 .usage_known = decide->usage_known,
 						 .usage = &decide->usage,
 						 .by = turn->actor->name};
-	st_call_resolve(turn, run, step, k, &resolution);
+	if (doubt.client != NULL) {
+		st_client_resolve(turn, run, doubt.client, &resolution);
+	} else {
+		st_call_resolve(turn, run, doubt.what.step, doubt.what.item, &resolution);
+	}
 	turn->answer = run;
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "orchestrator/decision.h"
 
+#include <sodium.h>
 #include <string.h>
 
 #include "schemas/decode.h"
+#include "schemas/name.h"
 
 static bool is_listed(const char *name, const char *const *known)
 {
@@ -208,20 +210,41 @@ static int get_call(struct st_decode *decode, const json_t *body, struct st_deci
 	return err;
 }
 
-static int get_usage(struct st_decode *decode, const json_t *body, struct st_decide *out)
+/* {meter: n} of what a call uses. Time is counted by stint itself. */
+static int get_used(struct st_decode *decode, const json_t *body, const char *name,
+		    struct st_amounts *out)
 {
-	const json_t *usage = NULL;
-	int err = st_decode_get_object(decode, body, "usage", &usage);
-	if (err != ST_OK || usage == NULL) {
+	const json_t *used = NULL;
+	int err = st_decode_get_object(decode, body, name, &used);
+	if (err != ST_OK || used == NULL) {
 		return err;
 	}
-	size_t mark = st_decode_enter(decode, "usage");
-	out->usage_known = true;
-	err = get_amounts(decode, usage, &out->usage);
+	size_t mark = st_decode_enter(decode, name);
+	err = get_amounts(decode, used, out);
+	const char *wall = st_meter_name(ST_METER_WALL_SECONDS);
+	if (err == ST_OK && json_object_get(used, wall) != NULL) {
+		(void)st_decode_enter(decode, wall);
+		err = st_fail_at(decode->diag, ST_ERR_INVALID, decode->pointer,
+				 "wall_seconds are counted by stint itself: leave them out");
+	}
 	if (err == ST_OK) {
 		st_decode_leave(decode, mark);
 	}
 	return err;
+}
+
+static int get_usage(struct st_decode *decode, const json_t *body, struct st_amounts *usage,
+		     bool *known)
+{
+	*known = json_object_get(body, "usage") != NULL;
+	return get_used(decode, body, "usage", usage);
+}
+
+static int get_external_id(struct st_decode *decode, const json_t *body, const char **id)
+{
+	int err = st_decode_get_text(decode, body, "external_id", id);
+	return err != ST_OK ? err
+			    : check_length(decode, "external_id", *id, ST_EXTERNAL_ID_BYTES_MAX);
 }
 
 static int decode_resolve(struct st_decode *decode, const json_t *body, struct st_decide *out)
@@ -237,13 +260,9 @@ static int decode_resolve(struct st_decode *decode, const json_t *body, struct s
 		err = get_call(decode, body, out);
 	}
 	if (err == ST_OK) {
-		err = st_decode_get_text(decode, body, "external_id", &out->external_id);
+		err = get_external_id(decode, body, &out->external_id);
 	}
-	if (err == ST_OK) {
-		err =
-		    check_length(decode, "external_id", out->external_id, ST_EXTERNAL_ID_BYTES_MAX);
-	}
-	return err != ST_OK ? err : get_usage(decode, body, out);
+	return err != ST_OK ? err : get_usage(decode, body, &out->usage, &out->usage_known);
 }
 
 int st_decision_decode(const json_t *body, struct st_decide *out, struct st_diag *diag)
@@ -359,4 +378,149 @@ int st_token_decode(const json_t *body, st_time now, struct st_token_wish *out,
 		err = st_decode_get_name(&decode, body, "name", out->actor.name);
 	}
 	return err != ST_OK ? err : get_expiry(&decode, body, now, out);
+}
+
+/* Calls that clients make */
+
+static int get_ttl(struct st_decode *decode, const json_t *body, int64_t *ttl_seconds)
+{
+	static const int64_t range[2] = {1, ST_CLIENT_TTL_SECONDS_MAX};
+	*ttl_seconds = ST_CLIENT_TTL_SECONDS;
+	return st_decode_get_int(decode, body, "ttl_seconds", range, ttl_seconds);
+}
+
+static int get_kind(struct st_decode *decode, const json_t *body, char out[ST_CALL_KIND_MAX])
+{
+	const char *kind = NULL;
+	int err = need_text(decode, body, "kind", &kind);
+	if (err == ST_OK && (!st_name_is_valid(kind) || strlen(kind) >= ST_CALL_KIND_MAX)) {
+		(void)st_decode_enter(decode, "kind");
+		err = st_fail_at(decode->diag, ST_ERR_INVALID, decode->pointer,
+				 "say in up to %d of A-Z a-z 0-9 . _ - what sort of call it is: "
+				 "\"model.generate\"",
+				 ST_CALL_KIND_MAX - 1);
+	}
+	if (err == ST_OK) {
+		memcpy(out, kind, strlen(kind) + 1);
+	}
+	return err;
+}
+
+static int get_params_hash(struct st_decode *decode, const json_t *body, struct st_client_hold *out)
+{
+	const char *hex = NULL;
+	size_t len = 0;
+	int err = st_decode_get_text(decode, body, "params_hash", &hex);
+	out->has_params_hash = hex != NULL;
+	if (err != ST_OK || hex == NULL) {
+		return err;
+	}
+	if (strlen(hex) != 2 * (size_t)ST_HASH_BYTES ||
+	    sodium_hex2bin(out->params_hash, ST_HASH_BYTES, hex, strlen(hex), NULL, &len, NULL) !=
+		0 ||
+	    len != ST_HASH_BYTES) {
+		(void)st_decode_enter(decode, "params_hash");
+		return st_fail_at(decode->diag, ST_ERR_INVALID, decode->pointer,
+				  "expected a hash of %d bytes in hex digits", ST_HASH_BYTES);
+	}
+	return ST_OK;
+}
+
+int st_client_hold_decode(const json_t *body, struct st_client_hold *out, struct st_diag *diag)
+{
+	static const char *const known[] = {"step",	   "kind",	  "amounts",
+					    "params_hash", "ttl_seconds", NULL};
+	struct st_decode decode = {.diag = diag};
+	int err = check_fields(&decode, body, known);
+	if (err == ST_OK) {
+		err = get_kind(&decode, body, out->kind);
+	}
+	if (err == ST_OK) {
+		err = st_decode_get_text(&decode, body, "step", &out->step);
+	}
+	if (err == ST_OK) {
+		err = get_used(&decode, body, "amounts", &out->amounts);
+	}
+	if (err == ST_OK && st_amounts_are_zero(&out->amounts)) {
+		(void)st_decode_enter(&decode, "amounts");
+		return st_fail_at(diag, ST_ERR_INVALID, decode.pointer,
+				  "say what the call may use at most: {\"tokens\":4000}");
+	}
+	if (err == ST_OK) {
+		err = get_params_hash(&decode, body, out);
+	}
+	if (err == ST_OK && !out->has_params_hash && out->amounts.of[ST_METER_DANGEROUS_OPS] > 0) {
+		(void)st_decode_enter(&decode, "params_hash");
+		return st_fail_at(diag, ST_ERR_INVALID, decode.pointer,
+				  "a dangerous call needs the hash of what a person approves");
+	}
+	return err != ST_OK ? err : get_ttl(&decode, body, &out->ttl_seconds);
+}
+
+int st_client_settle_decode(const json_t *body, struct st_client_end *out, struct st_diag *diag)
+{
+	static const char *const known[] = {"usage", "external_id", NULL};
+	struct st_decode decode = {.diag = diag};
+	if (body == NULL) {
+		return ST_OK;
+	}
+	int err = check_fields(&decode, body, known);
+	if (err == ST_OK) {
+		err = get_external_id(&decode, body, &out->external_id);
+	}
+	return err != ST_OK ? err : get_usage(&decode, body, &out->usage, &out->usage_known);
+}
+
+int st_client_extend_decode(const json_t *body, struct st_client_extend *out, struct st_diag *diag)
+{
+	static const char *const known[] = {"ttl_seconds", NULL};
+	struct st_decode decode = {.diag = diag};
+	int err = body == NULL ? ST_OK : check_fields(&decode, body, known);
+	return err != ST_OK ? err : get_ttl(&decode, body, &out->ttl_seconds);
+}
+
+/* Either what it gave or why it failed. */
+static int get_result(struct st_decode *decode, const json_t *body, struct st_step_end *out)
+{
+	static const int64_t range[2] = {1, ST_FOR_EACH_MAX};
+	int64_t item = 0;
+	int err = st_decode_get_int(decode, body, "item", range, &item);
+	if (err == ST_OK) {
+		err = st_decode_get_text(decode, body, "error", &out->error);
+	}
+	if (err == ST_OK) {
+		err = check_length(decode, "error", out->error, ST_REASON_BYTES_MAX);
+	}
+	if (err != ST_OK) {
+		return err;
+	}
+	out->item = (int)item;
+	out->output = json_object_get(body, "output");
+	if (out->succeeded ? out->error != NULL : out->output != NULL) {
+		(void)st_decode_enter(decode, out->succeeded ? "error" : "output");
+		return st_fail_at(decode->diag, ST_ERR_INVALID, decode->pointer,
+				  "a step that succeeded has an output, one that failed an error");
+	}
+	return ST_OK;
+}
+
+int st_step_end_decode(const json_t *body, struct st_step_end *out, struct st_diag *diag)
+{
+	static const char *const known[] = {"outcome", "item", "output", "error", NULL};
+	struct st_decode decode = {.diag = diag};
+	const char *outcome = NULL;
+	int err = check_fields(&decode, body, known);
+	if (err == ST_OK) {
+		err = need_text(&decode, body, "outcome", &outcome);
+	}
+	if (err != ST_OK) {
+		return err;
+	}
+	out->succeeded = strcmp(outcome, "succeeded") == 0;
+	if (!out->succeeded && strcmp(outcome, "failed") != 0) {
+		(void)st_decode_enter(&decode, "outcome");
+		return st_fail_at(diag, ST_ERR_INVALID, decode.pointer,
+				  "expected \"succeeded\" or \"failed\"");
+	}
+	return get_result(&decode, body, out);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What does the body of a request about a run or a token ask for? */
+/* What does the body of a request about a run, a call or a token ask for? */
 #ifndef ST_ORCHESTRATOR_DECISION_H
 #define ST_ORCHESTRATOR_DECISION_H
 
@@ -24,6 +24,15 @@ int st_control_decode(const json_t *body, const char **reason, struct st_diag *d
 /* {"limits":{meter:n},"reason"}: at least one limit, each >= 0; the others are ST_UNLIMITED. */
 int st_limits_decode(const json_t *body, struct st_amounts *limits, const char **reason,
 		     struct st_diag *diag);
+
+/* {"kind","amounts":{meter:n},"step","params_hash","ttl_seconds"} */
+int st_client_hold_decode(const json_t *body, struct st_client_hold *out, struct st_diag *diag);
+/* {"usage":{meter:n},"external_id"}; `out->call` is left alone. */
+int st_client_settle_decode(const json_t *body, struct st_client_end *out, struct st_diag *diag);
+/* {"ttl_seconds"} */
+int st_client_extend_decode(const json_t *body, struct st_client_extend *out, struct st_diag *diag);
+/* {"outcome":"succeeded"|"failed","item","output","error"}; `out->step` is left alone. */
+int st_step_end_decode(const json_t *body, struct st_step_end *out, struct st_diag *diag);
 
 /* What somebody wants a new token to be. */
 struct st_token_wish {

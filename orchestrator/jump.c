@@ -7,6 +7,7 @@
  */
 #include "orchestrator/jump.h"
 
+#include "orchestrator/client_call.h"
 #include "orchestrator/registry.h"
 #include "orchestrator/run.h"
 
@@ -35,6 +36,7 @@ static void move_step(struct st_run *run, int step, int64_t moved_ms)
 
 static void move_run(struct st_turn *turn, struct st_run *run, int64_t moved_ms)
 {
+	st_client_move_clock(turn, run, moved_ms);
 	if (run->state != ST_RUN_RUNNING) {
 		return;
 	}

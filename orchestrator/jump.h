@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What does a set clock change? Called by the core only; calls registry and run. */
+/* What does a set clock change? Called by the core only; calls registry, run and client_call. */
 #ifndef ST_ORCHESTRATOR_JUMP_H
 #define ST_ORCHESTRATOR_JUMP_H
 

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "orchestrator/call_end.h"
+#include "orchestrator/client_call.h"
 #include "orchestrator/gate.h"
 #include "orchestrator/registry.h"
 #include "orchestrator/run.h"
@@ -107,6 +108,9 @@ static void load_run(struct loading *loading, const struct st_row_run *row)
 	if (row->active_at != ST_TIME_NONE && until > row->active_at) {
 		run->active_ms += until - row->active_at; /* down time is nobody's */
 	}
+	if (row->has_approved) {
+		run->approval = st_approval_restore(row->approved);
+	}
 	run->active_at = run->state == ST_RUN_RUNNING ? loading->turn->now : ST_TIME_NONE;
 	run->accounts.scope = ST_SCOPE_RUN;
 	char id[ST_ID_TEXT_MAX];
@@ -132,7 +136,7 @@ static bool load_item(struct st_item *item, const struct st_row_step *row)
 	item->ended_at = row->ended_at;
 	memcpy(item->error_code, row->error_code, sizeof item->error_code);
 	if (row->has_approved) {
-		item->approval = st_approval_restore(row);
+		item->approval = st_approval_restore(row->approved);
 	}
 	if (row->output != NULL) {
 		item->output = json_loads(row->output, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
@@ -225,15 +229,12 @@ static struct st_item *item_at(struct st_run *run, int step, int k)
 	return there ? &run->steps[step].items[k] : NULL;
 }
 
-/* A hold that has no end yet, with its call right behind it. */
-static bool load_call(struct st_run *run, const struct st_row_hold *hold,
-		      const struct st_row_call *row)
+static bool load_flight(const struct st_row_hold *hold, const struct st_row_call *row,
+			struct st_flight **out)
 {
-	struct st_item *item = item_at(run, row->step, row->item);
 	bool open = row->state == ST_HOLD_SENT || row->state == ST_HOLD_IN_DOUBT;
 	bool kept = row->idempotence >= ST_IDEMPOTENT && row->idempotence <= ST_UNREPEATABLE;
-	if (item == NULL || item->flight != NULL || hold->no != row->hold_no || !open || !kept ||
-	    row->attempt < 1) {
+	if (hold->no != row->hold_no || !open || !kept || row->attempt < 1) {
 		return false;
 	}
 	const struct st_claim claim = {.call = row->id, .hold = hold->id, .attempt = row->attempt};
@@ -242,9 +243,27 @@ static bool load_call(struct st_run *run, const struct st_row_hold *hold,
 	flight->grant = st_grant_restore(&hold->amounts, &claim);
 	flight->state = row->state;
 	flight->idempotence = (enum st_idempotence)row->idempotence;
-	flight->counting = strcmp(row->kind, "model.count") == 0;
 	flight->since = row->at;
-	item->flight = flight;
+	*out = flight;
+	return true;
+}
+
+/* A hold that has no end yet, with its call right behind it. */
+static bool load_call(struct st_run *run, const struct st_row_hold *hold,
+		      const struct st_row_call *row)
+{
+	struct st_item *item = item_at(run, row->step, row->item);
+	struct st_client_call client = {.step = row->step, .expires_at = row->expires_at};
+	bool of_client = row->item == -1 && row->expires_at != ST_TIME_NONE && row->step >= -1 &&
+			 row->step < (int)run->def->n_steps;
+	if (of_client && load_flight(hold, row, &client.flight)) {
+		memcpy(client.kind, row->kind, sizeof client.kind);
+		st_client_add(run, &client);
+	} else if (item != NULL && item->flight == NULL && load_flight(hold, row, &item->flight)) {
+		item->flight->counting = strcmp(row->kind, "model.count") == 0;
+	} else {
+		return false;
+	}
 	run->n_doubts += row->state == ST_HOLD_IN_DOUBT;
 	return true;
 }
@@ -253,7 +272,9 @@ static bool load_halt(struct st_run *run, const struct st_row_halt *row)
 {
 	struct st_halt *halt = &run->halt;
 	bool whole = row->step == -1;
-	if (halt->kind != ST_HALT_NONE || (!whole && item_at(run, row->step, row->item) == NULL)) {
+	bool of_step = row->item == -1 && row->step >= 0 && row->step < (int)run->def->n_steps;
+	if (halt->kind != ST_HALT_NONE ||
+	    (!whole && !of_step && item_at(run, row->step, row->item) == NULL)) {
 		return false;
 	}
 	halt->id = row->id;

@@ -140,6 +140,17 @@ void st_turn_reply(struct st_turn *turn, enum st_err code, const struct st_run *
 	if (run != NULL) {
 		effect->reply.run = run->id;
 		effect->reply.state = run->state;
+		effect->reply.halt = run->halt.id;
+		effect->reply.halt_kind = run->halt.kind;
 	}
 	turn->reply = NULL;
+}
+
+void st_turn_refuse(struct st_turn *turn, const struct st_run *run, struct st_clean *verdict)
+{
+	size_t before = turn->update->n_effects;
+	st_turn_reply(turn, ST_ERR_CONFLICT, run, verdict);
+	if (turn->update->n_effects > before) {
+		turn->update->effects[before].reply.refused = true;
+	}
 }

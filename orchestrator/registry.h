@@ -19,5 +19,8 @@ void st_core_touch(struct st_core *core, struct st_run *run);
 /* Answers who asked, if anybody did. `body` is taken and may be NULL. */
 void st_turn_reply(struct st_turn *turn, enum st_err code, const struct st_run *run,
 		   struct st_clean *body);
+/* Answers who asked that it may not be now: the run was halted for a decision on it. The verdict
+ * (JSON, taken) may be NULL. */
+void st_turn_refuse(struct st_turn *turn, const struct st_run *run, struct st_clean *verdict);
 
 #endif

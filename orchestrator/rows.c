@@ -10,6 +10,9 @@
 
 static bool has_open_call(const struct st_run *run)
 {
+	if (run->n_clients > 0) {
+		return true;
+	}
 	for (size_t i = 0; i < run->def->n_steps; i++) {
 		for (int k = 0; k < run->steps[i].n_items; k++) {
 			if (run->steps[i].items[k].flight != NULL) {
@@ -25,6 +28,7 @@ static bool has_open_call(const struct st_run *run)
 static bool run_is_as_put(struct st_run *run)
 {
 	const struct st_run_put now = {.any = true,
+				       .approved = run->approval != NULL,
 				       .paused = run->paused,
 				       .state = run->state,
 				       .failing = run->failing,
@@ -32,8 +36,9 @@ static bool run_is_as_put(struct st_run *run)
 				       .active_ms = run->active_ms};
 	const struct st_run_put *put = &run->put;
 	bool same = put->any && run->state == ST_RUN_RUNNING && put->state == now.state &&
-		    put->paused == now.paused && put->failing == now.failing &&
-		    put->active_at == now.active_at && put->active_ms == now.active_ms;
+		    put->paused == now.paused && put->approved == now.approved &&
+		    put->failing == now.failing && put->active_at == now.active_at &&
+		    put->active_ms == now.active_ms;
 	run->put = now;
 	return same;
 }
@@ -57,6 +62,10 @@ static void run_row(struct st_run *run, struct st_rows *rows)
 	memcpy(row->hash, run->hash, sizeof row->hash);
 	memcpy(row->error_code, run->error_code, sizeof row->error_code);
 	row->error = st_clean_copy(run->error);
+	if (run->approval != NULL) {
+		row->has_approved = true;
+		memcpy(row->approved, st_approval_hash(run->approval), sizeof row->approved);
+	}
 }
 
 static struct st_row_step *new_step_row(const struct st_run *run, int i, int item,

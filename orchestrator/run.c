@@ -102,7 +102,7 @@ void st_run_emit(struct st_turn *turn, struct st_run *run, const char *type, str
 struct st_chain st_run_chain(struct st_run *run, int step)
 {
 	struct st_chain chain;
-	chain.of[ST_SCOPE_STEP] = &run->steps[step].accounts;
+	chain.of[ST_SCOPE_STEP] = step >= 0 ? &run->steps[step].accounts : &run->no_step;
 	chain.of[ST_SCOPE_RUN] = &run->accounts;
 	for (int scope = ST_SCOPE_WORKFLOW; scope < ST_SCOPE_COUNT; scope++) {
 		chain.of[scope] = &run->wide[scope]->accounts;
@@ -144,14 +144,29 @@ static st_time earlier(st_time a, st_time b)
 	return a < b ? a : b;
 }
 
+/* When the first call of a client comes into doubt. */
+static st_time first_expiry(const struct st_run *run)
+{
+	st_time due = ST_TIME_NONE;
+	for (size_t i = 0; i < run->n_clients; i++) {
+		const struct st_client_call *call = &run->clients[i];
+		if (call->flight->state == ST_HOLD_SENT) {
+			due = earlier(due, call->expires_at);
+		}
+	}
+	return due;
+}
+
 st_time st_run_due(const struct st_run *run)
 {
+	st_time due = first_expiry(run);
 	if (run->state != ST_RUN_RUNNING) {
-		return ST_TIME_NONE;
+		return due;
 	}
 	int64_t left_ms = st_run_wall_limit_ms(run) - run->active_ms;
-	st_time due =
-	    left_ms > ST_TIME_MAX - run->active_at ? ST_TIME_NONE : run->active_at + left_ms;
+	if (left_ms <= ST_TIME_MAX - run->active_at) {
+		due = earlier(due, run->active_at + left_ms);
+	}
 	for (size_t i = 0; i < run->def->n_steps; i++) {
 		const struct st_step *step = &run->steps[i];
 		if (step->state != ST_STEP_RUNNING) {
@@ -169,8 +184,8 @@ st_time st_run_due(const struct st_run *run)
 bool st_run_parked(const struct st_run *run)
 {
 	bool queued = run->queued[ST_SLOT_CALL] || run->queued[ST_SLOT_JOB];
-	return run->n_flights == 0 && !queued && run->state != ST_RUN_RUNNING &&
-	       run->state != ST_RUN_QUEUED;
+	return run->n_flights == 0 && run->n_clients_sent == 0 && !queued &&
+	       run->state != ST_RUN_RUNNING && run->state != ST_RUN_QUEUED;
 }
 
 struct st_run *st_run_new(struct st_core *core, struct st_def *def)
@@ -178,6 +193,7 @@ struct st_run *st_run_new(struct st_core *core, struct st_def *def)
 	struct st_run *run = st_alloc(sizeof *run);
 	run->def = def;
 	run->halt.step = -1;
+	run->no_step.scope = ST_SCOPE_STEP;
 	run->started_at = ST_TIME_NONE;
 	run->ended_at = ST_TIME_NONE;
 	run->active_at = ST_TIME_NONE;
@@ -195,6 +211,15 @@ struct st_run *st_run_new(struct st_core *core, struct st_def *def)
 	return run;
 }
 
+static void free_flight(struct st_flight *flight)
+{
+	if (flight != NULL) {
+		st_grant_free(flight->grant);
+		json_decref(flight->params);
+		st_free(flight);
+	}
+}
+
 static void free_item(struct st_item *item)
 {
 	json_decref(item->value);
@@ -202,11 +227,7 @@ static void free_item(struct st_item *item)
 	st_clean_free(item->citations);
 	st_clean_free(item->error);
 	st_approval_free(item->approval);
-	if (item->flight != NULL) {
-		st_grant_free(item->flight->grant);
-		json_decref(item->flight->params);
-		st_free(item->flight);
-	}
+	free_flight(item->flight);
 }
 
 void st_run_free(struct st_run *run)
@@ -221,6 +242,11 @@ void st_run_free(struct st_run *run)
 		st_clean_free(step->error);
 		json_decref(step->view);
 	}
+	for (size_t i = 0; i < run->n_clients; i++) {
+		free_flight(run->clients[i].flight);
+	}
+	st_free(run->clients);
+	st_approval_free(run->approval);
 	st_free(run->steps);
 	st_accounts_fini(&run->accounts);
 	st_free(run->halt.verdict);
@@ -265,10 +291,29 @@ void st_run_halt(struct st_turn *turn, struct st_run *run, const struct st_halt 
 	st_run_move(turn, run, ST_RUN_HALTED);
 }
 
+/* Who waits for a person works no further: the time of a client's steps stands still. */
+static void move_clients_due(struct st_turn *turn, struct st_run *run)
+{
+	for (size_t i = 0; i < run->def->n_steps; i++) {
+		struct st_step *step = &run->steps[i];
+		if (step->kind->via != ST_VIA_CLIENT) {
+			continue;
+		}
+		for (int k = 0; k < step->n_items; k++) {
+			struct st_item *item = &step->items[k];
+			if (item->state == ST_ITEM_SLEEPING) {
+				item->due += turn->now - run->halt.since;
+				item->dirty = true;
+			}
+		}
+	}
+}
+
 void st_run_close_halt(struct st_turn *turn, struct st_run *run, const char *decision,
 		       struct st_clean *reason)
 {
 	assert(run->halt.kind != ST_HALT_NONE);
+	move_clients_due(turn, run);
 	struct st_row_halt *row = st_rows_add_halt(&turn->update->rows);
 	row->id = run->halt.id;
 	row->run_no = run->no;
@@ -287,4 +332,15 @@ void st_run_continue(struct st_turn *turn, struct st_run *run, const char *why)
 	assert(run->halt.kind == ST_HALT_NONE);
 	st_run_move(turn, run, ST_RUN_RUNNING);
 	st_run_emit(turn, run, "run.resumed", ST_ABOUT_RUN, st_tell_resumed(turn, why));
+}
+
+void st_run_resolved(struct st_turn *turn, struct st_run *run, struct st_id call,
+		     struct st_clean *reason)
+{
+	if (run->halt.kind != ST_HALT_IN_DOUBT || !st_id_equal(run->halt.call, call)) {
+		st_clean_free(reason);
+		return;
+	}
+	st_run_close_halt(turn, run, "resolved", reason);
+	st_run_continue(turn, run, "resolved");
 }

@@ -47,6 +47,9 @@ void st_run_halt(struct st_turn *turn, struct st_run *run, const struct st_halt 
 /* Closes the open halt in its row, without moving the run. */
 void st_run_close_halt(struct st_turn *turn, struct st_run *run, const char *decision,
 		       struct st_clean *reason);
+/* A call in doubt was resolved: if the open halt is about it, the run goes on. Takes the reason. */
+void st_run_resolved(struct st_turn *turn, struct st_run *run, struct st_id call,
+		     struct st_clean *reason);
 /* From halted to running, or to the next halt (a pause, a call in doubt). */
 void st_run_continue(struct st_turn *turn, struct st_run *run, const char *why);
 

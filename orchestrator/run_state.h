@@ -11,6 +11,7 @@
 #include "budgets/ledger.h"
 #include "redact/clean.h"
 #include "schemas/def.h"
+#include "schemas/event.h"
 #include "schemas/row.h"
 #include "schemas/state.h"
 #include "steps/kind.h"
@@ -27,6 +28,14 @@ struct st_flight {
 	json_t *params; /* evaluated, with secret references; NULL after recovery */
 	bool counting;	/* asks for the exact input count */
 	st_time since;
+};
+
+/* A call that a client makes itself: of no item. */
+struct st_client_call {
+	struct st_flight *flight;
+	int step; /* whose account it is held on, too; -1: none */
+	char kind[ST_CALL_KIND_MAX];
+	st_time expires_at;
 };
 
 struct st_item {
@@ -80,6 +89,7 @@ struct st_halt {
 /* What the run's row said when it was put last; see orchestrator/rows.c. */
 struct st_run_put {
 	bool any;
+	bool approved;
 	bool paused;
 	bool failing;
 	enum st_run_state state;
@@ -115,14 +125,20 @@ struct st_run {
 	uint8_t hash[ST_HASH_BYTES];
 	struct st_halt halt; /* kind NONE: none open */
 	struct st_accounts accounts;
+	struct st_accounts no_step;	      /* where a chain has no step: always empty */
 	struct st_wide *wide[ST_SCOPE_COUNT]; /* [STEP] and [RUN] are NULL */
 	struct st_step *steps;
-	json_t *view;	   /* what expressions see of the run; made when asked for */
-	size_t n_flights;  /* calls in flight */
-	size_t n_jobs;	   /* sandbox jobs among them */
-	size_t n_doubts;   /* calls in doubt */
-	st_time due;	   /* its place in the timer heap */
-	size_t heap_index; /* SIZE_MAX: not in the heap */
+	json_t *view;			/* what expressions see of the run; made when asked for */
+	size_t n_flights;		/* calls in flight */
+	size_t n_jobs;			/* sandbox jobs among them */
+	size_t n_doubts;		/* calls in doubt, clients' included */
+	struct st_client_call *clients; /* open, oldest first */
+	size_t n_clients;
+	size_t clients_cap;
+	size_t n_clients_sent;	      /* of them, not in doubt */
+	struct st_approval *approval; /* for one dangerous call of a client */
+	st_time due;		      /* its place in the timer heap */
+	size_t heap_index;	      /* SIZE_MAX: not in the heap */
 	size_t table_index;
 	struct st_run_put put;
 };

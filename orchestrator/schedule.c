@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "orchestrator/call.h"
+#include "orchestrator/client_call.h"
 #include "orchestrator/run.h"
 #include "orchestrator/step.h"
 #include "orchestrator/tell.h"
@@ -31,7 +32,14 @@ static bool find_doubt(const struct st_run *run, struct st_halt *halt)
 			}
 		}
 	}
-	return false;
+	const struct st_client_call *client = st_client_doubt(run);
+	if (client != NULL) {
+		*halt = (struct st_halt){.kind = ST_HALT_IN_DOUBT,
+					 .step = client->step,
+					 .item = -1,
+					 .call = st_grant_call(client->flight->grant)};
+	}
+	return client != NULL;
 }
 
 /* A reason to halt that is there whatever the steps do. */
@@ -151,6 +159,13 @@ static void push_step(struct st_turn *turn, struct st_run *run, int step)
 	}
 }
 
+static void time_out(struct st_turn *turn, struct st_run *run, int step, int k)
+{
+	st_item_fail(turn, run, step, k,
+		     (struct st_failure){"client.timeout",
+					 st_tell_text(turn, "its client did not end it in time")});
+}
+
 static void wake_items(struct st_turn *turn, struct st_run *run)
 {
 	for (int i = 0; i < (int)run->def->n_steps; i++) {
@@ -166,6 +181,8 @@ static void wake_items(struct st_turn *turn, struct st_run *run)
 			item->due = ST_TIME_NONE;
 			if (step->kind->via == ST_VIA_TIMER) {
 				st_item_succeed(turn, run, i, k);
+			} else if (step->kind->via == ST_VIA_CLIENT) {
+				time_out(turn, run, i, k);
 			} else {
 				st_item_move(turn, run, item, ST_ITEM_WAITING);
 			}
@@ -207,7 +224,7 @@ static void end_run_if_done(struct st_turn *turn, struct st_run *run)
 		st_run_move(turn, run, ST_RUN_FAILED);
 		st_run_emit(turn, run, "run.failed", ST_ABOUT_RUN,
 			    st_tell_error(turn, run->error_code, run->error));
-	} else {
+	} else if (run->n_clients == 0) { /* else their ends are waited for */
 		st_run_move(turn, run, ST_RUN_SUCCEEDED);
 		st_run_emit(turn, run, "run.succeeded", ST_ABOUT_RUN, st_tell_nothing(turn));
 	}
@@ -216,6 +233,7 @@ static void end_run_if_done(struct st_turn *turn, struct st_run *run)
 void st_run_schedule(struct st_turn *turn, struct st_run *run)
 {
 	struct st_halt halt;
+	st_client_expire(turn, run);
 	if (run->state != ST_RUN_RUNNING) {
 		return;
 	}

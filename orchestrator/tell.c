@@ -148,6 +148,111 @@ struct st_clean *st_tell_held(const struct st_turn *turn, const struct st_flight
 	return st_clean_builder_finish(&b);
 }
 
+static void add_time(struct st_clean_builder *b, st_time at)
+{
+	char text[ST_TIME_TEXT_MAX];
+	(void)st_time_format(at, text);
+	st_clean_add_text(b, text, strlen(text));
+}
+
+struct st_clean *st_tell_client_held(const struct st_turn *turn, const struct st_client_call *call,
+				     const struct st_clean *intent)
+{
+	struct st_clean_builder b = begin(turn);
+	LITERAL("{\"hold\":");
+	st_clean_add_id(&b, st_grant_hold(call->flight->grant), ST_ID_HOLD);
+	LITERAL(",\"attempt\":");
+	st_clean_add_int(&b, st_grant_attempt(call->flight->grant));
+	LITERAL(",\"amounts\":");
+	add_amounts(&b, st_grant_amounts(call->flight->grant));
+	LITERAL(",\"intent\":");
+	st_clean_add_clean(&b, intent);
+	LITERAL(",\"expires_at\":");
+	add_time(&b, call->expires_at);
+	LITERAL(",");
+	add_actor(&b, turn);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+static void add_client_call(struct st_clean_builder *b, const struct st_run *run,
+			    const struct st_client_call *call)
+{
+	const struct st_grant *grant = call->flight->grant;
+	st_clean_add_literal(b, "{\"call\":");
+	st_clean_add_id(b, st_grant_call(grant), ST_ID_CALL);
+	st_clean_add_literal(b, ",\"hold\":");
+	st_clean_add_id(b, st_grant_hold(grant), ST_ID_HOLD);
+	st_clean_add_literal(b, ",\"run\":");
+	st_clean_add_id(b, run->id, ST_ID_RUN);
+	st_clean_add_literal(b, ",\"step\":");
+	if (call->step >= 0) {
+		st_clean_add_name(b, run->def->steps[call->step].id);
+	} else {
+		st_clean_add_literal(b, "null");
+	}
+	st_clean_add_literal(b, ",\"kind\":");
+	st_clean_add_name(b, call->kind);
+	st_clean_add_literal(b, ",\"amounts\":");
+	add_amounts(b, st_grant_amounts(grant));
+}
+
+struct st_clean *st_tell_client_call(const struct st_turn *turn, const struct st_run *run,
+				     const struct st_client_call *call)
+{
+	struct st_clean_builder b = begin(turn);
+	char key[ST_GRANT_KEY_MAX];
+	add_client_call(&b, run, call);
+	LITERAL(",\"idempotency_key\":");
+	st_clean_add_name(&b, st_grant_key(call->flight->grant, key));
+	LITERAL(",\"expires_at\":");
+	add_time(&b, call->expires_at);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+struct st_clean *st_tell_settled(const struct st_turn *turn, const struct st_run *run,
+				 const struct st_settled *settled)
+{
+	struct st_clean_builder b = begin(turn);
+	const struct st_amounts *held = st_grant_amounts(settled->call->flight->grant);
+	struct st_amounts used = {{0}};
+	struct st_amounts overrun = {{0}};
+	for (int m = 0; m < ST_METER_COUNT && !settled->voided; m++) {
+		int64_t n = settled->used->of[m];
+		used.of[m] = n;
+		overrun.of[m] = n > held->of[m] ? n - held->of[m] : 0;
+	}
+	add_client_call(&b, run, settled->call);
+	LITERAL(",\"state\":");
+	st_clean_add_name(&b, st_machine_state_name(&st_hold_machine, settled->voided
+									  ? ST_HOLD_VOIDED
+									  : ST_HOLD_SETTLED));
+	LITERAL(",\"usage\":");
+	add_amounts(&b, &used);
+	LITERAL(",\"overrun\":");
+	add_amounts(&b, &overrun);
+	LITERAL(",\"estimated\":");
+	add_bool(&b, settled->estimated);
+	LITERAL(",\"by\":");
+	st_clean_add_name(&b, turn->actor->name);
+	LITERAL(",\"at\":");
+	add_time(&b, turn->now);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+struct st_clean *st_tell_reported(const struct st_turn *turn, bool succeeded)
+{
+	struct st_clean_builder b = begin(turn);
+	LITERAL("{\"succeeded\":");
+	add_bool(&b, succeeded);
+	LITERAL(",");
+	add_actor(&b, turn);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
 struct st_clean *st_tell_sent(const struct st_turn *turn, const struct st_flight *flight,
 			      int resends)
 {
@@ -226,6 +331,16 @@ static void add_hash(struct st_clean_builder *b, const uint8_t hash[ST_HASH_BYTE
 	}
 	text[2 * ST_HASH_BYTES] = '\0';
 	st_clean_add_name(b, text);
+}
+
+struct st_clean *st_tell_params_hash(const struct st_turn *turn,
+				     const uint8_t params_hash[ST_HASH_BYTES])
+{
+	struct st_clean_builder b = begin(turn);
+	LITERAL("{\"params_hash\":");
+	add_hash(&b, params_hash);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
 }
 
 struct st_clean *st_tell_halted(const struct st_turn *turn, const struct st_halt *halt,
@@ -359,6 +474,10 @@ struct st_clean *st_tell_end(const struct st_turn *turn, const struct st_end *en
 	}
 	if (end->estimated) {
 		LITERAL(",\"estimated\":true");
+	}
+	if (end->reason != NULL) {
+		LITERAL(",\"reason\":");
+		st_clean_add_clean(&b, end->reason);
 	}
 	if (!st_amounts_are_zero(end->overrun)) {
 		LITERAL(",\"overrun\":");

@@ -18,6 +18,23 @@ struct st_clean *st_tell_error(const struct st_turn *turn, const char *code,
 			       const struct st_clean *error);
 struct st_clean *st_tell_held(const struct st_turn *turn, const struct st_flight *flight,
 			      const struct st_clean *intent);
+struct st_clean *st_tell_client_held(const struct st_turn *turn, const struct st_client_call *call,
+				     const struct st_clean *intent);
+/* What a client is told of the call that it holds for. */
+struct st_clean *st_tell_client_call(const struct st_turn *turn, const struct st_run *run,
+				     const struct st_client_call *call);
+/* How it ended. */
+struct st_settled {
+	const struct st_client_call *call; /* not ended yet */
+	const struct st_amounts *used;
+	bool voided;
+	bool estimated;
+};
+struct st_clean *st_tell_settled(const struct st_turn *turn, const struct st_run *run,
+				 const struct st_settled *settled);
+struct st_clean *st_tell_params_hash(const struct st_turn *turn,
+				     const uint8_t params_hash[ST_HASH_BYTES]);
+struct st_clean *st_tell_reported(const struct st_turn *turn, bool succeeded);
 struct st_clean *st_tell_sent(const struct st_turn *turn, const struct st_flight *flight,
 			      int resends);
 struct st_clean *st_tell_clamped(const struct st_turn *turn, const struct st_clamp *clamp);
@@ -40,6 +57,7 @@ struct st_end {
 	const char *by;			  /* "provider", "stint", a person */
 	const struct st_outcome *outcome; /* or NULL */
 	const struct st_clean *error;	  /* or NULL */
+	const struct st_clean *reason;	  /* or NULL: why a client took it back */
 	int64_t wall_ms;		  /* -1: unknown */
 	int64_t first_byte_ms;
 	int status;

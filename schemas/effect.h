@@ -40,6 +40,9 @@ struct st_effect_reply {
 	struct st_id run;
 	enum st_run_state state;
 	struct st_clean *body; /* JSON of the answer, or problem detail text; or NULL */
+	bool refused;	       /* the answer is a verdict (body, JSON) or a dangerous call's halt */
+	struct st_id halt; /* the run's open one, where it keeps what was asked from being done */
+	enum st_halt_kind halt_kind;
 };
 
 struct st_effect {

@@ -38,6 +38,10 @@ struct st_actor {
 	X(PAUSE, "pause")                                                                          \
 	X(RESUME, "resume")                                                                        \
 	X(LIMITS, "limits")                                                                        \
+	X(CLIENT_HOLD, "client_hold")                                                              \
+	X(CLIENT_END, "client_end")                                                                \
+	X(CLIENT_EXTEND, "client_extend")                                                          \
+	X(STEP_END, "step_end")                                                                    \
 	X(DRAIN, "drain")
 
 enum st_event_type {
@@ -70,6 +74,45 @@ struct st_decide {
 	struct st_amounts usage; /* RESOLVE */
 	const char *external_id; /* RESOLVE: or NULL */
 	const char *reason;	 /* or NULL; raw */
+};
+
+#define ST_CALL_KIND_MAX 32
+#define ST_CLIENT_TTL_SECONDS 600
+#define ST_CLIENT_TTL_SECONDS_MAX 86400
+
+/* What a client asks for that makes a call itself. Borrowed by the core for the step, as are the
+ * three below. */
+struct st_client_hold {
+	const char *step; /* its id, or NULL: of the run as a whole */
+	char kind[ST_CALL_KIND_MAX];
+	struct st_amounts amounts; /* what may be used at most; each >= 0, not all 0 */
+	bool has_params_hash;
+	uint8_t params_hash[ST_HASH_BYTES]; /* of the call's parameters, as the client counts it */
+	int64_t ttl_seconds;		    /* 1 to ST_CLIENT_TTL_SECONDS_MAX */
+};
+
+/* How such a call ended, as its client says. */
+struct st_client_end {
+	struct st_id call;
+	bool voided; /* it was not made */
+	bool usage_known;
+	struct st_amounts usage;
+	const char *external_id; /* or NULL; raw */
+	const char *reason;	 /* or NULL; raw */
+};
+
+struct st_client_extend {
+	struct st_id call;
+	int64_t ttl_seconds; /* from now */
+};
+
+/* How a step of the kind "client" ended. */
+struct st_step_end {
+	char step[ST_NAME_MAX];
+	int item; /* 1…, of a for_each; 0: none was named */
+	bool succeeded;
+	json_t *output;	   /* borrowed, or NULL */
+	const char *error; /* or NULL; raw */
 };
 
 /* What a request is known by when it is asked again. */
@@ -120,6 +163,10 @@ struct st_event {
 			struct st_amounts run; /* ST_UNLIMITED: unchanged */
 			const char *reason;
 		} limits;
+		struct st_client_hold hold;
+		struct st_client_end end;
+		struct st_client_extend extend;
+		struct st_step_end step_end;
 	};
 };
 

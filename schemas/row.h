@@ -64,19 +64,21 @@ struct st_row_run {
 	char scope_id[ST_SCOPE_COUNT][ST_NAME_MAX]; /* WORKFLOW..PLATFORM */
 	char submitted_by[ST_NAME_MAX];
 	st_time created_at;
-	enum st_run_state state;     /* * */
-	st_time started_at;	     /* * */
-	st_time ended_at;	     /* * */
-	st_time last_at;	     /* * of the last event */
-	int64_t active_ms;	     /* * time spent running, up to `active_at` */
-	st_time active_at;	     /* * running since, or NONE */
-	bool paused;		     /* * */
-	struct st_id halt;	     /* * the open halt, or none */
-	bool open;		     /* * not running, and a call has no end yet */
-	int64_t seq;		     /* * of the last event */
-	uint8_t hash[ST_HASH_BYTES]; /* * of the last event */
-	char error_code[48];	     /* * */
-	struct st_clean *error;	     /* * or NULL */
+	enum st_run_state state;	 /* * */
+	st_time started_at;		 /* * */
+	st_time ended_at;		 /* * */
+	st_time last_at;		 /* * of the last event */
+	int64_t active_ms;		 /* * time spent running, up to `active_at` */
+	st_time active_at;		 /* * running since, or NONE */
+	bool paused;			 /* * */
+	struct st_id halt;		 /* * the open halt, or none */
+	bool open;			 /* * not running, and a call has no end yet */
+	bool has_approved;		 /* * for a client's call; as in struct st_row_step */
+	uint8_t approved[ST_HASH_BYTES]; /* * */
+	int64_t seq;			 /* * of the last event */
+	uint8_t hash[ST_HASH_BYTES];	 /* * of the last event */
+	char error_code[48];		 /* * */
+	struct st_clean *error;		 /* * or NULL */
 };
 
 struct st_row_step {
@@ -143,7 +145,7 @@ struct st_row_call { /* one attempt; with ended_at it comes next after its SETTL
 	int64_t hold_no; /* NOT NULL: no call without its hold */
 	int64_t run_no;
 	int step;
-	int item;
+	int item; /* -1: a client makes it itself */
 	char kind[32];
 	int idempotence; /* enum st_idempotence */
 	uint8_t params_hash[ST_HASH_BYTES];
@@ -152,6 +154,7 @@ struct st_row_call { /* one attempt; with ended_at it comes next after its SETTL
 	st_time at;
 	enum st_hold_state state; /* * */
 	st_time ended_at;	  /* * */
+	st_time expires_at;	  /* * of a call that a client makes itself, or NONE */
 	struct st_clean *result;  /* * or NULL */
 };
 
@@ -181,8 +184,8 @@ struct st_row_halt {
 	struct st_id id;
 	int64_t run_no;
 	enum st_halt_kind kind;
-	int step; /* -1: the run as a whole */
-	int item;
+	int step;		  /* -1: the run as a whole */
+	int item;		  /* -1: no item, the step's or run's account is what lacked */
 	struct st_id call;	  /* or none */
 	struct st_clean *verdict; /* or NULL */
 	char *verdict_json;	  /* the same, when it was read back */

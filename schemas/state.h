@@ -53,7 +53,7 @@
  *    │ │ │ │      │ └────▶ in_doubt ──▶ waiting | succeeded | failed   (somebody resolves it)
  *    │ │ │ └──────┘ lost, and safe to make again
  *    │ │ └▶ asking ──▶ waiting | succeeded | failed                    (a person decides)
- *    │ └──▶ sleeping ──▶ waiting | succeeded                           (until `due`)
+ *    │ └──▶ sleeping ──▶ waiting | succeeded | failed                  (until `due`)
  *    └────────┘ ▲ a failed call that is tried again sleeps first
  *
  * Every state that is not final may also become cancelled, or in doubt when it has an unsettled
@@ -69,7 +69,7 @@
 	      ST_BIT(ITEM_SUCCEEDED) | ST_BIT(ITEM_FAILED) | ST_BIT(ITEM_CANCELLED))               \
 	X(SLEEPING, "sleeping",                                                                    \
 	  ST_BIT(ITEM_WAITING) | ST_BIT(ITEM_IN_DOUBT) | ST_BIT(ITEM_SUCCEEDED) |                  \
-	      ST_BIT(ITEM_CANCELLED))                                                              \
+	      ST_BIT(ITEM_FAILED) | ST_BIT(ITEM_CANCELLED))                                        \
 	X(ASKING, "asking",                                                                        \
 	  ST_BIT(ITEM_WAITING) | ST_BIT(ITEM_SUCCEEDED) | ST_BIT(ITEM_FAILED) |                    \
 	      ST_BIT(ITEM_CANCELLED))                                                              \

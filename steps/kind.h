@@ -19,6 +19,7 @@ enum st_via {
 	ST_VIA_NOTHING, /* done as soon as its hold is durable (noop) */
 	ST_VIA_TIMER,	/* waits plan.wait_ms (sleep) */
 	ST_VIA_PERSON,	/* halts for a decision (approval) */
+	ST_VIA_CLIENT,	/* a client does it and says when it is done (client) */
 	ST_VIA_HTTP,
 	ST_VIA_JOB,
 };

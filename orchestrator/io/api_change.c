@@ -222,17 +222,42 @@ void st_api_change(struct st_api_request *request)
 
 /* Events */
 
-static void on_answer(struct st_waiter *waiter, const struct st_effect_reply *reply)
+/* What a person has to decide first. */
+static void refuse_for_halt(struct st_api_request *request, const struct st_effect_reply *reply,
+			    const char *text)
 {
-	struct st_api_request *request =
-	    (struct st_api_request *)(void *)((char *)waiter -
-					      offsetof(struct st_api_request, waiter));
+	char id[ST_ID_TEXT_MAX];
+	char halt[ST_ID_TEXT_MAX + 64];
+	bool dangerous = reply->halt_kind == ST_HALT_DANGEROUS;
+	(void)snprintf(halt, sizeof halt, "{\"id\":\"%s\",\"kind\":\"%s\"}",
+		       st_id_format(reply->halt, ST_ID_HALT, id),
+		       st_halt_kind_name(reply->halt_kind));
+	struct st_http_problem problem = {
+	    .status = 409, .type = "conflict", .title = "halted", .detail = text, .halt = halt};
+	if (reply->refused) {
+		problem.status = 402;
+		problem.type = dangerous ? "approval-required" : "budget-refused";
+		problem.title = dangerous ? "approval required" : "refused by the budget";
+		problem.detail = dangerous
+				     ? "the run is halted until a person approves this call: "
+				       "then ask again"
+				     : "the envelope does not cover this call, and the run is "
+				       "halted: ask again after a grant";
+		problem.verdict = text;
+	}
+	st_api_problem(request, &problem);
+}
+
+void st_api_answer(struct st_api_request *request, const struct st_effect_reply *reply)
+{
 	const char *text = reply->body != NULL ? st_clean_text(reply->body) : NULL;
 	if (reply->code == ST_OK) {
 		struct st_read_answer answer = {.status = request->err};
 		st_buf_add_text(&answer.body, text != NULL ? text : "{}");
 		reply_answer(request, &answer, false);
 		st_buf_fini(&answer.body);
+	} else if (!st_id_is_none(reply->halt)) {
+		refuse_for_halt(request, reply, text);
 	} else if (reply->code == ST_ERR_NOT_FOUND) {
 		st_api_refuse(request, ST_ERR_NOT_FOUND, "there is no such run");
 	} else if (text == NULL && st_engine_is_full(request->api->options.engine)) {
@@ -244,13 +269,22 @@ static void on_answer(struct st_waiter *waiter, const struct st_effect_reply *re
 	}
 }
 
-static void send_event(struct st_api_request *request, struct st_event *event)
+static void on_answer(struct st_waiter *waiter, const struct st_effect_reply *reply)
+{
+	st_api_answer((struct st_api_request *)(void *)((char *)waiter -
+							offsetof(struct st_api_request, waiter)),
+		      reply);
+}
+
+void st_api_send_event(struct st_api_request *request, struct st_event *event)
 {
 	event->actor = request->actor;
 	event->run = request->run;
 	event->idempotency = request->has_key ? &request->key : NULL;
 	request->err = st_answer_event_status(event->type, ST_OK);
-	request->waiter.answer = on_answer;
+	if (request->waiter.answer == NULL) {
+		request->waiter.answer = on_answer;
+	}
 	st_engine_event(request->api->options.engine, event, &request->waiter);
 }
 
@@ -306,7 +340,7 @@ void st_api_handle_submit(struct st_api_request *request)
 		st_def_free(def);
 		return;
 	}
-	send_event(request, &event);
+	st_api_send_event(request, &event);
 }
 
 void st_api_handle_decide(struct st_api_request *request)
@@ -317,7 +351,7 @@ void st_api_handle_decide(struct st_api_request *request)
 		st_api_fail_with(request, &request->diag);
 		return;
 	}
-	send_event(request, &event);
+	st_api_send_event(request, &event);
 }
 
 static void control(struct st_api_request *request, enum st_event_type type)
@@ -327,7 +361,7 @@ static void control(struct st_api_request *request, enum st_event_type type)
 		st_api_fail_with(request, &request->diag);
 		return;
 	}
-	send_event(request, &event);
+	st_api_send_event(request, &event);
 }
 
 void st_api_handle_cancel(struct st_api_request *request)
@@ -353,5 +387,5 @@ void st_api_handle_limits(struct st_api_request *request)
 		st_api_fail_with(request, &request->diag);
 		return;
 	}
-	send_event(request, &event);
+	st_api_send_event(request, &event);
 }

@@ -66,6 +66,10 @@ int st_api_route_check_query(const struct st_api_route *route, const struct st_e
 
 /* Checks what every change must have, and gives a kept answer; else goes on to the route. */
 void st_api_change(struct st_api_request *request);
+/* Brings an event of request->run to the engine and answers with what came of it. */
+void st_api_send_event(struct st_api_request *request, struct st_event *event);
+/* The answer to that, once durable. */
+void st_api_answer(struct st_api_request *request, const struct st_effect_reply *reply);
 
 void st_api_streams_end(struct st_api_server *api);
 /* Frees the API once nothing is left that could use it. */
@@ -80,6 +84,11 @@ void st_api_maybe_closed(struct st_api_server *api);
 	X(pause)                                                                                   \
 	X(resume)                                                                                  \
 	X(limits)                                                                                  \
+	X(call_hold)                                                                               \
+	X(call_settle)                                                                             \
+	X(call_void)                                                                               \
+	X(call_extend)                                                                             \
+	X(step_end)                                                                                \
 	X(token_create)                                                                            \
 	X(token_revoke)                                                                            \
 	X(timeline)                                                                                \

@@ -39,7 +39,7 @@ struct st_api_request {
 	struct st_id run; /* out of the path */
 	struct st_id halt;
 	struct st_id call;
-	char name[ST_NAME_MAX]; /* of a token */
+	char name[ST_NAME_MAX]; /* of a token or step */
 	const char *path;	/* of a file; the end of the exchange's path, or NULL */
 	/* a question for the store */
 	uv_work_t work;
@@ -57,7 +57,8 @@ struct st_api_request {
 	bool has_key;
 	struct st_idempotency key;
 	json_t *body;
-	struct st_buf later; /* an answer that is ready but not durable */
+	struct st_client_end end; /* of a call, as asked */
+	struct st_buf later;	  /* an answer that is ready but not durable */
 };
 
 /* --- answering: each ends the request --- */

@@ -20,6 +20,8 @@ const struct st_api_route st_api_routes[] = {
     {"GET", "/v1/runs/{run}", ST_ROLE_VIEWER, "", READ(run)},
     {"GET", "/v1/runs/{run}/timeline", ST_ROLE_VIEWER, "after limit ", HANDLE(timeline)},
     {"GET", "/v1/runs/{run}/calls", ST_ROLE_VIEWER, "", READ(calls)},
+    {"POST", "/v1/runs/{run}/calls", ST_ROLE_SUBMITTER, "", HANDLE(call_hold)},
+    {"POST", "/v1/runs/{run}/steps/{step}/end", ST_ROLE_SUBMITTER, "", HANDLE(step_end)},
     {"GET", "/v1/runs/{run}/envelope", ST_ROLE_VIEWER, "", READ(envelope)},
     {"POST", "/v1/runs/{run}/envelope", ST_ROLE_ADMIN, "", HANDLE(limits)},
     {"GET", "/v1/runs/{run}/holds", ST_ROLE_VIEWER, "", READ(holds)},
@@ -31,6 +33,10 @@ const struct st_api_route st_api_routes[] = {
     {"POST", "/v1/runs/{run}/cancel", ST_ROLE_SUBMITTER, "", HANDLE(cancel)},
     {"POST", "/v1/runs/{run}/pause", ST_ROLE_SUBMITTER, "", HANDLE(pause)},
     {"POST", "/v1/runs/{run}/resume", ST_ROLE_SUBMITTER, "", HANDLE(resume)},
+
+    {"POST", "/v1/calls/{call}/settle", ST_ROLE_SUBMITTER, "", HANDLE(call_settle)},
+    {"POST", "/v1/calls/{call}/void", ST_ROLE_SUBMITTER, "", HANDLE(call_void)},
+    {"POST", "/v1/calls/{call}/extend", ST_ROLE_SUBMITTER, "", HANDLE(call_extend)},
 
     {"GET", "/v1/approvals", ST_ROLE_VIEWER, "tenant ", READ(approvals)},
     {"GET", "/v1/holds", ST_ROLE_VIEWER, "tenant ", READ(holds)},
@@ -84,7 +90,7 @@ static bool take(struct st_api_request *request, struct segment pattern, struct 
 	if (is(pattern, "{call}")) {
 		return take_id(text, ST_ID_CALL, &request->call);
 	}
-	if (is(pattern, "{token}")) {
+	if (is(pattern, "{token}") || is(pattern, "{step}")) {
 		if (text.len == 0 || text.len >= sizeof request->name) {
 			return false;
 		}

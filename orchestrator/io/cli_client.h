@@ -26,6 +26,12 @@ int st_cli_cancel(struct st_cli *cli);
 int st_cli_pause(struct st_cli *cli);
 int st_cli_resume(struct st_cli *cli);
 
+int st_cli_call_hold(struct st_cli *cli);
+int st_cli_call_settle(struct st_cli *cli);
+int st_cli_call_void(struct st_cli *cli);
+int st_cli_call_extend(struct st_cli *cli);
+int st_cli_step_end(struct st_cli *cli);
+
 int st_cli_token_create(struct st_cli *cli);
 int st_cli_token_list(struct st_cli *cli);
 int st_cli_token_revoke(struct st_cli *cli);

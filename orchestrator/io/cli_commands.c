@@ -161,6 +161,42 @@ static const struct st_option resume_options[] = {
     END,
 };
 
+#define TTL_OPTION                                                                                 \
+	{                                                                                          \
+		"ttl", "SECONDS", "in doubt after so long, 1 to 86400 (600)", NULL, 0              \
+	}
+
+static const struct st_option hold_options[] = {
+    BACKEND_OPTIONS,
+    {"amount", "METER=N", "what the call may use at most; cost_usd takes dollars", NULL,
+     ST_OPTION_REPEATED},
+    {"kind", "KIND", "what sort of call it is, for the record (client)", NULL, 0},
+    {"step", "STEP", "hold on this step's account, too", NULL, 0},
+    TTL_OPTION,
+    {"params-hash", "HEX", "of a dangerous call: what a person approves", NULL, 0},
+    {"idempotency-key", "KEY", "the same key holds once, however often it is sent", NULL, 0},
+    END,
+};
+
+static const struct st_option settle_options[] = {
+    BACKEND_OPTIONS,
+    {"usage", "METER=N", "what it used; else all that is held counts", NULL, ST_OPTION_REPEATED},
+    {"external-id", "ID", "what the provider called it", NULL, 0},
+    END,
+};
+
+static const struct st_option void_options[] = {BACKEND_OPTIONS, REASON_OPTION, END};
+static const struct st_option extend_options[] = {BACKEND_OPTIONS, TTL_OPTION, END};
+
+static const struct st_option step_end_options[] = {
+    BACKEND_OPTIONS,
+    {"as", "OUTCOME", "succeeded or failed", NULL, 0},
+    {"item", "N", "which one, from 1, of a step with a for_each", NULL, 0},
+    {"output", "JSON", "what later steps see", NULL, 0},
+    {"error", "TEXT", "why it failed", NULL, 0},
+    END,
+};
+
 static const struct st_option token_options[] = {
     BACKEND_OPTIONS,
     {"role", "ROLE", "viewer, submitter, approver or admin", NULL, 0},
@@ -245,6 +281,28 @@ const struct st_command st_commands[] = {
      1, 1, control_options, st_cli_pause},
     {"resume", "RUN [--reason TEXT]", "go on with a paused or interrupted run", RUN_TEXT,
      "stint resume last", 1, 1, resume_options, st_cli_resume},
+    {"call hold", "RUN --amount METER=N… [--kind KIND] [--step STEP] [--ttl SECONDS]",
+     "hold allowance for a call that you make yourself",
+     "Prints the call's id. Nothing is called unless the exit code is 0: 4 means that the envelope "
+     "does not cover it (the run is then halted for a decision) or that the run takes no calls "
+     "now.",
+     "stint call hold last --amount tokens=4000 --kind model.generate", 1, 1, hold_options,
+     st_cli_call_hold},
+    {"call settle", "CALL [--usage METER=N]… [--external-id ID]", "say what a held call used",
+     "Without --usage all that is held counts.",
+     "stint call settle c_019aa2c3-5f00-7000-8000-000000000001 --usage tokens=3120", 1, 1,
+     settle_options, st_cli_call_settle},
+    {"call void", "CALL [--reason TEXT]", "say that a held call was not made", NULL,
+     "stint call void c_019aa2c3-5f00-7000-8000-000000000001", 1, 1, void_options,
+     st_cli_call_void},
+    {"call extend", "CALL [--ttl SECONDS]", "keep a held call from coming into doubt",
+     "Counts from now. Prints when it then expires.",
+     "stint call extend c_019aa2c3-5f00-7000-8000-000000000001 --ttl 3600", 1, 1, extend_options,
+     st_cli_call_extend},
+    {"step end", "RUN STEP --as succeeded|failed [--output JSON] [--error TEXT] [--item N]",
+     "end a step that a client works on", "Of the kind \"client\" only.",
+     "stint step end last work --as succeeded --output '{\"pages\":12}'", 2, 2, step_end_options,
+     st_cli_step_end},
     {"token create", "--role ROLE [--tenant NAME] [--name NAME]", "make a token",
      "Prints it once; only its hash is kept.",
      "stint token create --role submitter --tenant acme --name ci", 0, 0, token_options,

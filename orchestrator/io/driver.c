@@ -293,6 +293,7 @@ void st_driver_call(struct st_driver *driver, struct st_effect_call *effect)
 		return;
 	case ST_VIA_TIMER:
 	case ST_VIA_PERSON:
+	case ST_VIA_CLIENT:
 		assert(false && "the core keeps these to itself");
 	}
 }

@@ -65,6 +65,7 @@ struct st_http_problem {
 	const char *detail;
 	const char *pointer; /* JSON pointer into the request body; "" counts as NULL */
 	const char *verdict; /* JSON text */
+	const char *halt;    /* JSON text: what has to be decided first */
 	const struct st_http_field *headers; /* as in struct st_http_reply */
 	size_t n_headers;
 };

@@ -259,6 +259,10 @@ static void make_problem(struct st_buf *json, const struct st_http_problem *prob
 		st_buf_add_text(json, ",\"verdict\":");
 		st_buf_add_text(json, problem->verdict);
 	}
+	if (problem->halt != NULL) {
+		st_buf_add_text(json, ",\"halt\":");
+		st_buf_add_text(json, problem->halt);
+	}
 	st_buf_add_char(json, '}');
 }
 

@@ -106,3 +106,83 @@ int st_reader_tokens(struct st_reader *reader, const char *tenant, struct st_buf
 	const struct st_question question = {.arg = tenant, .ask = ask_tokens};
 	return st_reader_answer_with(reader, &question, out, diag);
 }
+
+enum {
+	CLIENT_RUN,
+	CLIENT_HOLD,
+	CLIENT_STEP,
+	CLIENT_KIND,
+	CLIENT_AMOUNTS,
+	CLIENT_AT,
+	CLIENT_BY,
+	CLIENT_VOIDED,
+	CLIENT_ESTIMATED,
+	CLIENT_USED,
+	CLIENT_OVERRUN
+};
+static const char client_call_sql[] =
+    "SELECT r.id, a.hold, s.id, a.kind, a.amounts, t.at, t.by, t.voided, t.estimated, t.used, "
+    "t.overrun FROM attempt a JOIN run r ON r.no = a.run_no "
+    "LEFT JOIN step s ON s.no = (a.run_no << 22) | (a.step << 11) "
+    "LEFT JOIN settlement t ON t.hold = a.no "
+    "WHERE a.call = ?1 AND a.expires_at IS NOT NULL AND r.tenant = coalesce(?2, r.tenant)";
+
+/* Plain, as the core writes them. */
+static void put_plain(struct st_buf *out, const char *key, struct st_reading *r, int col)
+{
+	struct st_amounts amounts;
+	st_reading_amounts(r, col, &amounts);
+	st_buf_addf(out, "\"%s\":", key);
+	st_amounts_add_json(out, &amounts);
+	st_buf_add_char(out, ',');
+}
+
+static void put_settled(struct st_buf *out, struct st_reading *r, struct st_id call,
+			const struct st_read_client_call *read)
+{
+	st_put_open(out, NULL, '{');
+	st_put_id(out, "call", call, ST_ID_CALL);
+	st_put_col_id(out, "hold", r, CLIENT_HOLD, ST_ID_HOLD);
+	st_put_id(out, "run", read->run, ST_ID_RUN);
+	st_put_col_text(out, "step", r, CLIENT_STEP);
+	st_put_col_text(out, "kind", r, CLIENT_KIND);
+	put_plain(out, "amounts", r, CLIENT_AMOUNTS);
+	st_put_text(out, "state",
+		    st_machine_state_name(&st_hold_machine,
+					  read->voided ? ST_HOLD_VOIDED : ST_HOLD_SETTLED));
+	put_plain(out, "usage", r, CLIENT_USED);
+	put_plain(out, "overrun", r, CLIENT_OVERRUN);
+	st_put_bool(out, "estimated", read->estimated);
+	st_put_col_text(out, "by", r, CLIENT_BY);
+	st_put_col_time(out, "at", r, CLIENT_AT);
+	st_put_close(out, '}');
+	st_put_done(out);
+}
+
+int st_reader_client_call(struct st_reader *reader, struct st_id call, const char *tenant,
+			  struct st_read_client_call *out, struct st_diag *diag)
+{
+	struct st_reading r = st_reading_begin(reader, client_call_sql);
+	*out = (struct st_read_client_call){0};
+	st_reading_bind_bytes(&r, 1, call.bytes, sizeof call.bytes);
+	st_reading_bind_text(&r, 2, tenant);
+	bool found = st_reading_next(&r);
+	if (found) {
+		st_reading_bytes(&r, CLIENT_RUN, out->run.bytes, sizeof out->run.bytes);
+		out->ended = !st_reading_none(&r, CLIENT_AT);
+	}
+	if (out->ended) {
+		out->voided = st_reading_int(&r, CLIENT_VOIDED) != 0;
+		out->estimated = st_reading_int(&r, CLIENT_ESTIMATED) != 0;
+		st_reading_amounts(&r, CLIENT_USED, &out->used);
+		put_settled(&out->settled, &r, call, out);
+	}
+	int err = st_reading_end(&r, diag);
+	if (err == ST_OK && !found) {
+		err = st_fail(diag, ST_ERR_NOT_FOUND, "there is no such call of a client");
+	}
+	if (err != ST_OK) {
+		st_buf_fini(&out->settled);
+	}
+	return err;
+}

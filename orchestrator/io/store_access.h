@@ -16,6 +16,19 @@ struct st_read_answer {
 int st_reader_answer(struct st_reader *reader, const uint8_t key_hash[ST_HASH_BYTES],
 		     struct st_read_answer *answer, struct st_diag *diag);
 
+/* A call that a client makes itself: of which run, and how it ended if it has. */
+struct st_read_client_call {
+	struct st_id run;
+	bool ended;
+	bool voided;
+	bool estimated;
+	struct st_amounts used;
+	struct st_buf settled; /* JSON, as the core tells of the end; the caller's to st_buf_fini */
+};
+/* ST_ERR_NOT_FOUND also for one of another tenant. */
+int st_reader_client_call(struct st_reader *reader, struct st_id call, const char *tenant,
+			  struct st_read_client_call *out, struct st_diag *diag);
+
 /* Whose token has this hash (it is compared in constant time)? ST_ERR_UNAUTHENTICATED: nobody's, or
  * it was revoked. */
 int st_reader_token(struct st_reader *reader, const uint8_t hash[ST_HASH_BYTES],

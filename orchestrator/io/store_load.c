@@ -188,6 +188,8 @@ static void read_run(struct reading *r, struct st_row_run *row)
 	bytes(r, row->hash, sizeof row->hash);
 	r->damaged = r->damaged || number(r) == 0; /* the end of its timeline is gone */
 	name(r, row->error_code, sizeof row->error_code);
+	row->has_approved = sqlite3_column_type(r->stmt, r->i) != SQLITE_NULL;
+	bytes(r, row->approved, sizeof row->approved);
 }
 
 static int load_steps(struct st_store_writer *writer, const struct st_row_run *run,
@@ -252,7 +254,7 @@ static int load_calls(struct st_store_writer *writer, const struct st_row_run *r
 	struct reading r =
 	    query(writer, "SELECT h.no, h.id, h.step, h.item, h.at, h.amounts, c.no, "
 			  "c.id, c.attempt, "
-			  "c.kind, c.idempotence, c.params_hash, c.at, c.state "
+			  "c.kind, c.idempotence, c.params_hash, c.at, c.state, c.expires_at "
 			  "FROM call c JOIN hold h ON h.no = c.hold "
 			  "WHERE c.run_no = ?1 AND c.ended_at IS NULL ORDER BY c.no");
 	(void)sqlite3_bind_int64(r.stmt, 1, run->no);
@@ -279,6 +281,7 @@ static int load_calls(struct st_store_writer *writer, const struct st_row_run *r
 		call->at = number(&r);
 		call->state = (enum st_hold_state)state(&r, &st_hold_machine);
 		call->ended_at = ST_TIME_NONE;
+		call->expires_at = moment(&r);
 	}
 	return end(&r, diag);
 }
@@ -314,7 +317,7 @@ static int load_halt(struct st_store_writer *writer, const struct st_row_run *ru
 	"SELECT r.no, r.id, submitted_by, created_at, sealed, state, started_at, ended_at, "       \
 	"coalesce(e.at, last_at), active_ms, active_at, paused, halt, coalesce(e.seq, r.seq), "    \
 	"coalesce(e.hash, r.hash), e.seq >= r.seq OR NOT EXISTS (SELECT 1 FROM event "             \
-	"WHERE n > 0 AND run_no = r.no), error_code "                                              \
+	"WHERE n > 0 AND run_no = r.no), error_code, approved "                                    \
 	"FROM run r JOIN def ON run = r.no LEFT JOIN event e ON e.no = "                           \
 	"(SELECT f.no + f.n - 1 FROM event f WHERE f.n > 0 AND f.run_no = r.no "                   \
 	"ORDER BY f.seq DESC LIMIT 1) "

@@ -19,6 +19,7 @@ enum {
 	CALL_AT,
 	CALL_ENDED,
 	CALL_RESULT,
+	CALL_EXPIRES,
 	CALL_HOLD,
 	CALL_HELD,
 	CALL_SETTLED_AT,
@@ -30,11 +31,20 @@ enum {
 };
 static const char calls_sql[] =
     "SELECT x.id, x.attempt, " ST_READ_PLACE_COLUMNS ", x.kind, x.state, x.intent, x.params, "
-    "x.params_hash, x.at, x.ended_at, x.result, h.id, h.amounts, t.at, t.by, t.estimated, t.used, "
+    "x.params_hash, x.at, x.ended_at, x.result, x.expires_at, h.id, h.amounts, t.at, t.by, "
+    "t.estimated, t.used, "
     "t.overrun, EXISTS (SELECT 1 FROM transcript WHERE run_no = x.run_no AND call = x.id "
     "AND attempt = x.attempt) FROM call x JOIN hold h ON h.no = x.hold "
     "LEFT JOIN settlement t ON t.hold = x.hold " ST_READ_PLACE_JOIN
     "WHERE x.run_no = ?1 ORDER BY x.no";
+
+/* Of a call that a client makes itself; others have none. */
+static void put_expiry(struct st_buf *out, struct st_reading *r, int col)
+{
+	if (!st_reading_none(r, col)) {
+		st_put_col_time(out, "expires_at", r, col);
+	}
+}
 
 static void put_settlement(struct st_buf *out, struct st_reading *r)
 {
@@ -65,6 +75,7 @@ static void put_call(struct st_buf *out, struct st_reading *r, struct st_id run)
 	st_put_col_hex(out, "params_hash", r, CALL_PARAMS_HASH);
 	st_put_col_time(out, "at", r, CALL_AT);
 	st_put_col_time(out, "ended_at", r, CALL_ENDED);
+	put_expiry(out, r, CALL_EXPIRES);
 	st_put_col_id(out, "hold", r, CALL_HOLD, ST_ID_HOLD);
 	st_put_col_amounts(out, "held", r, CALL_HELD);
 	put_settlement(out, r);
@@ -107,11 +118,13 @@ enum {
 	HOLD_SINCE,
 	HOLD_AMOUNTS,
 	HOLD_INTENT,
+	HOLD_EXPIRES,
 	HOLD_WORKFLOW
 };
 #define HOLDS                                                                                      \
 	"SELECT x.id, c.id, c.attempt, r.id, " ST_READ_PLACE_COLUMNS ", c.state, x.at, "           \
-	"x.amounts, c.intent, r.workflow, r.agent, r.user, r.project, r.tenant, r.platform "       \
+	"x.amounts, c.intent, c.expires_at, r.workflow, r.agent, r.user, r.project, r.tenant, "    \
+	"r.platform "                                                                              \
 	"FROM run r CROSS JOIN call c ON c.run_no = r.no JOIN hold x ON x.no = "                   \
 	"c.no " ST_READ_PLACE_JOIN "WHERE c.ended_at IS NULL "
 static const char holds_of_run_sql[] = HOLDS "AND r.no = ?1 ORDER BY c.no";
@@ -140,7 +153,9 @@ static void put_amounts(struct st_buf *out, struct st_reading *r, const char *ru
 	struct st_amounts amounts;
 	st_reading_amounts(r, HOLD_AMOUNTS, &amounts);
 	st_put_open(out, "amounts", '[');
-	put_scope_amounts(out, ST_SCOPE_STEP, st_reading_text(r, HOLD_STEP), &amounts);
+	if (!st_reading_none(r, HOLD_STEP)) {
+		put_scope_amounts(out, ST_SCOPE_STEP, st_reading_text(r, HOLD_STEP), &amounts);
+	}
 	put_scope_amounts(out, ST_SCOPE_RUN, run, &amounts);
 	for (int scope = ST_SCOPE_WORKFLOW; scope < ST_SCOPE_COUNT; scope++) {
 		put_scope_amounts(out, (enum st_scope)scope,
@@ -150,15 +165,18 @@ static void put_amounts(struct st_buf *out, struct st_reading *r, const char *ru
 	st_put_close(out, ']');
 }
 
-static void put_released_by(struct st_buf *out, const char *state, const char *run,
+static void put_released_by(struct st_buf *out, struct st_reading *r, const char *run,
 			    const char *call)
 {
+	const char *state = st_reading_text(r, HOLD_STATE);
 	struct st_buf text = {0};
 	if (strcmp(state, "in_doubt") == 0) {
 		st_buf_addf(&text,
 			    "a person who knows whether the call happened: stint resolve %s --call "
 			    "%s --as happened|did-not-happen",
 			    run, call);
+	} else if (!st_reading_none(r, HOLD_EXPIRES)) {
+		st_buf_addf(&text, "the client that makes the call: stint call settle %s", call);
 	} else {
 		st_buf_add_text(&text, "stint, when the call answers or its time is over");
 	}
@@ -185,7 +203,8 @@ static void put_hold(struct st_buf *out, struct st_reading *r)
 	st_put_col_time(out, "since", r, HOLD_SINCE);
 	put_amounts(out, r, run);
 	st_put_col_text(out, "reason", r, HOLD_INTENT);
-	put_released_by(out, st_reading_text(r, HOLD_STATE), run, call);
+	put_expiry(out, r, HOLD_EXPIRES);
+	put_released_by(out, r, run, call);
 	st_put_close(out, '}');
 }
 

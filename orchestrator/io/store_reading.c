@@ -386,7 +386,7 @@ void st_put_place(struct st_buf *out, const struct st_read_def *def, int step, i
 {
 	const char *id = st_read_def_step_id(def, step);
 	st_put_text(out, "step", step >= 0 ? id : NULL);
-	if (st_read_def_step_repeats(def, step)) {
+	if (item >= 0 && st_read_def_step_repeats(def, step)) {
 		st_put_int(out, "item", item + 1);
 	}
 }

@@ -106,7 +106,8 @@ const char *st_read_def_step_uses(const struct st_read_def *def, int step);
 bool st_read_def_step_repeats(const struct st_read_def *def, int step); /* has a for_each */
 
 /* The columns that st_put_col_place reads: of the table named x, whose step row is joined as s. */
-#define ST_READ_PLACE_COLUMNS "s.id AS step, CASE WHEN s.n_items >= 0 THEN x.item + 1 END AS item"
+#define ST_READ_PLACE_COLUMNS                                                                      \
+	"s.id AS step, CASE WHEN s.n_items >= 0 AND x.item >= 0 THEN x.item + 1 END AS item"
 #define ST_READ_PLACE_JOIN "LEFT JOIN step s ON s.no = (x.run_no << 22) | (x.step << 11) "
 void st_put_col_place(struct st_buf *out, const struct st_reading *r, int first);
 

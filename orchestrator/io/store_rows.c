@@ -83,13 +83,15 @@ static void bytes(struct binding *b, const void *data, size_t len)
 	note(b, sqlite3_bind_blob64(b->stmt, ++b->i, data, len, SQLITE_STATIC));
 }
 
+/* A NULL pointer is bound as NULL. */
+static void hash_or_nothing(struct binding *b, bool there, const uint8_t hash[ST_HASH_BYTES])
+{
+	bytes(b, there ? hash : NULL, ST_HASH_BYTES);
+}
+
 static void id(struct binding *b, const struct st_id *which)
 {
-	if (st_id_is_none(*which)) {
-		nothing(b);
-	} else {
-		bytes(b, which->bytes, sizeof which->bytes);
-	}
+	bytes(b, st_id_is_none(*which) ? NULL : which->bytes, sizeof which->bytes);
 }
 
 static void amounts(struct binding *b, const struct st_amounts *of)
@@ -215,6 +217,7 @@ static int put_run(struct st_store_writer *writer, const struct st_row_run *row,
 	bytes(&b, row->hash, sizeof row->hash);
 	name_or_nothing(&b, row->error_code);
 	clean(&b, row->error);
+	hash_or_nothing(&b, row->has_approved, row->approved);
 	int err = run_statement(&b, diag, "a run");
 	return err == ST_OK && row->insert ? put_def(writer, row, diag) : err;
 }
@@ -247,11 +250,7 @@ static int put_step(struct st_store_writer *writer, const struct st_row_step *ro
 	id(&b, &row->call);
 	moment(&b, row->started_at);
 	moment(&b, row->ended_at);
-	if (row->has_approved) {
-		bytes(&b, row->approved, sizeof row->approved);
-	} else {
-		nothing(&b);
-	}
+	hash_or_nothing(&b, row->has_approved, row->approved);
 	sealed(&b, row->output, "output", no);
 	clean(&b, row->shown);
 	clean(&b, row->citations);
@@ -328,6 +327,7 @@ static int insert_attempt(struct st_store_writer *writer, const struct st_row_ca
 	number(&b, row->at);
 	amounts(&b, &hold->amounts);
 	name(&b, st_machine_state_name(&st_hold_machine, (int)row->state));
+	moment(&b, row->expires_at);
 	return run_statement(&b, diag, "a call");
 }
 
@@ -372,6 +372,7 @@ static int put_call(struct st_store_writer *writer, const struct st_row_call *ro
 	struct binding b = begin(writer, ST_STORE_SQL_ATTEMPT_UPDATE);
 	number(&b, row->no);
 	name(&b, st_machine_state_name(&st_hold_machine, (int)row->state));
+	moment(&b, row->expires_at);
 	return run_statement(&b, diag, "a call");
 }
 

@@ -20,12 +20,12 @@
 	X(COMMIT, "COMMIT")                                                                        \
 	X(ROLLBACK, "ROLLBACK")                                                                    \
 	X(RUN_INSERT, "INSERT INTO run VALUES "                                                    \
-		      "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                       \
+		      "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                     \
 	X(DEF_INSERT, "INSERT INTO def VALUES (?,?,?)")                                            \
 	X(RUN_UPDATE, "UPDATE run SET state=?2, started_at=?3, ended_at=?4, last_at=?5, "          \
 		      "active_ms=?6, "                                                             \
 		      "active_at=?7, paused=?8, halt=?9, open=?10, seq=?11, hash=?12, "            \
-		      "error_code=?13, error=coalesce(?14, error) WHERE no=?1")                    \
+		      "error_code=?13, error=coalesce(?14, error), approved=?15 WHERE no=?1")      \
 	X(STEP_INSERT, "INSERT INTO step VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")            \
 	X(STEP_UPDATE, "UPDATE step SET state=?4, item_state=?5, n_items=?6, "                     \
 		       "attempt=?7, resends=?8, due=?9, "                                          \
@@ -40,8 +40,8 @@
 	X(ACCOUNT_UPDATE, "UPDATE account SET \"limit\"=?5, granted=?6, "                          \
 			  "settled=?7, held=?8, overrun=?9 "                                       \
 			  "WHERE no=?1")                                                           \
-	X(ATTEMPT_INSERT, "INSERT INTO attempt VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")            \
-	X(ATTEMPT_UPDATE, "UPDATE attempt SET state=?2 WHERE no=?1")                               \
+	X(ATTEMPT_INSERT, "INSERT INTO attempt VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")          \
+	X(ATTEMPT_UPDATE, "UPDATE attempt SET state=?2, expires_at=?3 WHERE no=?1")                \
 	X(SETTLEMENT_INSERT, "INSERT INTO settlement VALUES (?,?,?,?,?,?,?,?)")                    \
 	X(GRANT_INSERT, "INSERT INTO grant_ VALUES (NULL,?,?,?,?,?,?,?,?)")                        \
 	X(HALT_INSERT, "INSERT INTO halt VALUES (NULL,?,?,?,?,?,?,?,?,?,?,NULL,NULL,NULL,NULL)")   \

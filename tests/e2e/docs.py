@@ -99,7 +99,7 @@ def test_every_error_code_of_steps_is_on_the_page_and_nothing_else():
     section = page("run-definition.md").split("## Error codes of steps")[1].split("\n## ")[0]
     told = {word for row in section.splitlines() if row.startswith("| `")
             for word in re.findall(r"`([a-z_.]+)`", row.split(" | ")[0])}
-    used = set(re.findall(r'"((?:definition|call|transport|provider|page|http|job|noop|config)\.[a-z_]+)"', code))
+    used = set(re.findall(r'"((?:definition|call|transport|provider|page|http|job|noop|config|client)\.[a-z_]+)"', code))
     used -= {"call.clamped", "call.held", "call.sent", "call.settled", "call.voided", "call.overrun", "call.in_doubt",
              "call.unknown", "http.request", "http.requests"}
     used.add("denied")

@@ -460,6 +460,7 @@ static void write_kinds(const json_t *run)
 	    [ST_VIA_NOTHING] = "nothing",
 	    [ST_VIA_TIMER] = "a timer",
 	    [ST_VIA_PERSON] = "a person's decision",
+	    [ST_VIA_CLIENT] = "a client",
 	    [ST_VIA_HTTP] = "HTTP",
 	    [ST_VIA_JOB] = "processes in the sandbox",
 	};

@@ -26,7 +26,7 @@ static const char *const ALLOWED[N_MACHINES] = {
     "running>succeeded failed cancelled;",
     "waiting>calling sleeping asking in_doubt failed cancelled;"
     "calling>waiting sleeping in_doubt succeeded failed cancelled;"
-    "sleeping>waiting in_doubt succeeded cancelled;"
+    "sleeping>waiting in_doubt succeeded failed cancelled;"
     "asking>waiting succeeded failed cancelled;"
     "in_doubt>waiting succeeded failed cancelled;",
     "held>sent voided;"

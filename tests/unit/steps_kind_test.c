@@ -6,7 +6,7 @@ static void every_kind_declares_itself_wholly(void **state)
 	(void)state;
 	size_t n = 0;
 	const struct st_kind *const *all = st_kind_all(&n);
-	assert_int_equal(n, 8);
+	assert_int_equal(n, 9);
 	for (size_t i = 0; i < n; i++) {
 		const struct st_kind *kind = all[i];
 		assert_ptr_equal(st_kind_find(kind->name), kind);
@@ -36,6 +36,7 @@ static void a_plan_holds_only_meters_that_its_kind_declares(void **state)
 	    {"web.extract", "{'url':'https://a.example/'}"},
 	    {"sandbox.job", "{'run':['true']}"},
 	    {"http.request", "{'url':'https://a.example/','method':'DELETE'}"},
+	    {"client", "{}"},
 	    {"approval", "{'message':'go?'}"},
 	    {"sleep", "{'seconds':1}"},
 	    {"noop", "{}"},
@@ -44,7 +45,8 @@ static void a_plan_holds_only_meters_that_its_kind_declares(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct st_plan plan = plan_of(rows[i][0], rows[i][1], &room);
 		const struct st_kind *kind = kind_of(rows[i][0]);
-		bool takes = kind->via != ST_VIA_TIMER && kind->via != ST_VIA_PERSON;
+		bool takes = kind->via != ST_VIA_TIMER && kind->via != ST_VIA_PERSON &&
+			     kind->via != ST_VIA_CLIENT;
 		assert_int_equal(plan.bound.of[ST_METER_TOOL_STEPS], takes ? 1 : 0);
 		assert_true(plan.timeout_ms > 0);
 		for (size_t k = 0; k < ST_METER_COUNT; k++) {

@@ -51,7 +51,9 @@ struct world {
 	struct st_id run;  /* of the last reply that named one */
 	struct st_id halt; /* of the last halt */
 	enum st_err reply; /* the last one */
-	char reply_text[512];
+	char reply_text[1024];
+	bool refused;		 /* the last reply was a verdict */
+	struct st_id call;	 /* of the last client's call that was held */
 	enum st_run_state state; /* of the run that was flushed last */
 	size_t before;		 /* how many rows were stored before the last step */
 	bool refuse_retry;	 /* failures are ones that another attempt does not help */
@@ -112,6 +114,8 @@ static inline void world_note_row(struct world *w, const struct st_row *row)
 		st_buf_add_char(&w->trace, '\n');
 	} else if (row->type == ST_ROW_HALT && row->halt->insert) {
 		w->halt = row->halt->id;
+	} else if (row->type == ST_ROW_CALL && row->call->insert && row->call->item == -1) {
+		w->call = row->call->id;
 	} else if (row->type == ST_ROW_RUN && !row->run->insert) {
 		w->state = row->run->state;
 	}
@@ -137,6 +141,7 @@ static inline void world_take_effect(struct world *w, struct st_effect *effect)
 		break;
 	case ST_EFFECT_REPLY:
 		w->reply = effect->reply.code;
+		w->refused = effect->reply.refused;
 		if (!st_id_is_none(effect->reply.run)) {
 			w->run = effect->reply.run;
 		}
@@ -259,6 +264,16 @@ static inline enum st_hold_state world_call_state(const struct world *w, int64_t
 	return state;
 }
 
+static inline st_time world_call_expiry(const struct world *w, int64_t no)
+{
+	st_time at = ST_TIME_NONE;
+	for (size_t i = 0; i < w->stored.n; i++) {
+		const struct st_row *row = &w->stored.of[i];
+		at = row->type == ST_ROW_CALL && row->call->no == no ? row->call->expires_at : at;
+	}
+	return at;
+}
+
 static inline void world_load_calls(const struct world *w, struct st_rows *out, int64_t run_no)
 {
 	for (size_t i = 0; i < w->stored.n; i++) {
@@ -276,6 +291,7 @@ static inline void world_load_calls(const struct world *w, struct st_rows *out, 
 		row->intent = NULL;
 		row->result = NULL;
 		row->state = world_call_state(w, call->no);
+		row->expires_at = world_call_expiry(w, call->no);
 	}
 }
 
@@ -360,7 +376,9 @@ static inline bool world_needs_load(const struct world *w, const struct st_event
 {
 	bool of_run = event->type == ST_EVENT_DECIDE || event->type == ST_EVENT_CANCEL ||
 		      event->type == ST_EVENT_PAUSE || event->type == ST_EVENT_RESUME ||
-		      event->type == ST_EVENT_LIMITS;
+		      event->type == ST_EVENT_LIMITS || event->type == ST_EVENT_CLIENT_HOLD ||
+		      event->type == ST_EVENT_CLIENT_END || event->type == ST_EVENT_CLIENT_EXTEND ||
+		      event->type == ST_EVENT_STEP_END;
 	return of_run && !st_core_has(w->core, event->run) && world_run_no(w, event->run) > 0;
 }
 
@@ -493,6 +511,53 @@ static inline void world_control(struct world *w, enum st_event_type type)
 {
 	struct st_event event = {.type = type, .run = w->run};
 	event.actor = world_actor("ann", ST_ROLE_SUBMITTER);
+	world_step(w, &event);
+}
+
+/* A client asks for a hold of so many tokens; 600 seconds, as "ann". */
+static inline void world_hold(struct world *w, const char *step, int64_t tokens)
+{
+	struct st_event event = {.type = ST_EVENT_CLIENT_HOLD, .run = w->run};
+	event.actor = world_actor("ann", ST_ROLE_SUBMITTER);
+	event.hold.step = step;
+	(void)snprintf(event.hold.kind, sizeof event.hold.kind, "test.call");
+	event.hold.amounts.of[ST_METER_TOKENS] = tokens;
+	event.hold.ttl_seconds = ST_CLIENT_TTL_SECONDS;
+	world_step(w, &event);
+}
+
+static inline void world_extend(struct world *w, struct st_id call)
+{
+	struct st_event event = {.type = ST_EVENT_CLIENT_EXTEND, .run = w->run};
+	event.actor = world_actor("ann", ST_ROLE_SUBMITTER);
+	event.extend.call = call;
+	event.extend.ttl_seconds = ST_CLIENT_TTL_SECONDS;
+	world_step(w, &event);
+}
+
+static inline void world_end_call(struct world *w, struct st_client_end end)
+{
+	struct st_event event = {.type = ST_EVENT_CLIENT_END, .run = w->run, .end = end};
+	event.actor = world_actor("ann", ST_ROLE_SUBMITTER);
+	world_step(w, &event);
+}
+
+/* What was really used: tokens. */
+static inline void world_settle(struct world *w, struct st_id call, int64_t tokens)
+{
+	struct st_client_end end = {.call = call, .usage_known = true};
+	end.usage.of[ST_METER_TOKENS] = tokens;
+	world_end_call(w, end);
+}
+
+static inline void world_end_step(struct world *w, const char *step, int item, bool succeeded)
+{
+	struct st_event event = {.type = ST_EVENT_STEP_END, .run = w->run};
+	event.actor = world_actor("ann", ST_ROLE_SUBMITTER);
+	(void)snprintf(event.step_end.step, sizeof event.step_end.step, "%s", step);
+	event.step_end.item = item;
+	event.step_end.succeeded = succeeded;
+	event.step_end.error = succeeded ? NULL : "as the test says";
 	world_step(w, &event);
 }
 

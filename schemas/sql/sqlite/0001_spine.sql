@@ -41,7 +41,8 @@ CREATE TABLE run (
 	seq INTEGER NOT NULL CHECK (seq >= 0), -- of the last event when this row was written: of a
 	hash BLOB NOT NULL CHECK (length(hash) = 32), -- running run the timeline is ahead
 	error_code TEXT,
-	error TEXT
+	error TEXT,
+	approved BLOB -- one dangerous call of a client with this hash
 ) STRICT;
 CREATE INDEX run_of_state ON run (state); -- at start: what is live; and for lists
 CREATE INDEX run_open ON run (no) WHERE open = 1;
@@ -89,8 +90,8 @@ CREATE TABLE account (
 ) STRICT;
 
 -- An attempt of a call and its hold, which is never without the call nor the call without it: one
--- row, written when the call is made and touched again only when it comes into doubt. How it ended
--- stands in the settlement.
+-- row, written when the call is made and touched again only when it comes into doubt, or when the
+-- client that makes it extends it. How it ended stands in the settlement.
 CREATE TABLE attempt (
 	no INTEGER PRIMARY KEY,
 	call BLOB NOT NULL CHECK (length(call) = 16),
@@ -106,9 +107,11 @@ CREATE TABLE attempt (
 	intent TEXT NOT NULL,
 	at INTEGER NOT NULL,
 	amounts TEXT NOT NULL, -- {"tokens":1200,"tool_steps":1}: the same on every scope of the run
-	state TEXT NOT NULL -- held, sent or in_doubt: before its end
+	state TEXT NOT NULL, -- held, sent or in_doubt: before its end
+	expires_at INTEGER -- of a call that a client makes itself: in doubt from then on
 ) STRICT;
 CREATE INDEX attempt_of_run ON attempt (run_no);
+CREATE INDEX attempt_of_client ON attempt (call) WHERE expires_at IS NOT NULL;
 
 CREATE TABLE settlement (
 	hold INTEGER PRIMARY KEY REFERENCES attempt (no), -- exactly one end
@@ -135,7 +138,7 @@ SELECT
 	a.no, a.call AS id, a.attempt, a.no AS hold, a.run_no, a.step, a.item, a.kind, a.idempotence,
 	a.params_hash, a.params, a.intent, a.at,
 	CASE WHEN t.hold IS NULL THEN a.state WHEN t.voided THEN 'voided' ELSE 'settled' END AS state,
-	t.at AS ended_at, t.result
+	t.at AS ended_at, t.result, a.expires_at
 FROM attempt a LEFT JOIN settlement t ON t.hold = a.no;
 
 CREATE TABLE grant_ (
