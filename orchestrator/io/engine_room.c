@@ -73,6 +73,9 @@ void st_engine_on_room(void *arg, enum st_store_room room)
 		       "for room");
 		refuse_waiting(engine);
 		return;
+	case ST_STORE_BROKEN:
+		st_engine_fail(engine, "the disk did not sync the end of the store's log");
+		return;
 	}
 }
 

@@ -46,8 +46,9 @@ void st_store_write(struct st_store *store, struct st_rows *rows,
 /* Is there room on the disk for what comes? */
 enum st_store_room {
 	ST_STORE_ROOM,
-	ST_STORE_TIGHT, /* only for what must be written: nothing new may begin */
-	ST_STORE_STUCK, /* not even for that: batches wait until there is */
+	ST_STORE_TIGHT,	 /* only for what must be written: nothing new may begin */
+	ST_STORE_STUCK,	 /* not even for that: batches wait until there is */
+	ST_STORE_BROKEN, /* when it was closed: the disk did not sync the last of it */
 };
 /* Tells when that changes, before it calls back the batches that were written meanwhile; and once
  * at the beginning when there is no room then. */

@@ -415,6 +415,10 @@ void st_store_finalize(struct st_store_writer *writer)
 
 void st_store_release(struct st_store *store)
 {
+	if (store->failed) { /* a sync that failed is not tried again */
+		(void)sqlite3_db_config(store->writer.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+					NULL);
+	}
 	st_store_finalize(&store->writer);
 	if (store->reserve_fd >= 0) {
 		(void)close(store->reserve_fd);
@@ -490,6 +494,11 @@ int st_store_open(uv_loop_t *loop, const char *uri, struct st_store **out, struc
 	}
 	if (err == ST_OK) {
 		err = st_store_reserve_open(store, diag);
+	}
+	/* What a process before us could not sync may be in the kernel's memory only, and marked as
+	 * written there: it is written anew, into the database. */
+	if (err == ST_OK) {
+		err = st_store_fold(store, true, diag);
 	}
 	if (err == ST_OK) {
 		err = st_store_start(loop, store, diag);

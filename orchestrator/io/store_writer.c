@@ -178,11 +178,23 @@ static struct st_store_job *await(struct st_store *store)
 	return job;
 }
 
+/* SQLite would do it when it is closed, and keep to itself what became of it. */
+static void fold_last(struct st_store *store)
+{
+	if (!store->failed && st_store_fold(store, true, &store->failure) != ST_OK) {
+		store->failed = true;
+		st_store_set_room(store, ST_STORE_BROKEN);
+	}
+}
+
 static void *work(void *arg)
 {
 	struct st_store *store = arg;
 	for (;;) {
 		struct st_store_job *job = await(store);
+		if (job == NULL) {
+			fold_last(store);
+		}
 		if (job == NULL) {
 			return NULL;
 		}

@@ -45,8 +45,8 @@ def jumps(world, daemon, clock, report, to):
     waits = submit(world, daemon, [
         {"id": "w", "uses": "sleep", "with": {"seconds": 2}}, world.step("b", "idempotent", ["w"])])
     held = submit(world, daemon, [world.step("a", "once")], budget={"wall_seconds": 300})
-    world.tool.client.delete("/__rules")
     gate.wait()
+    world.tool.client.delete("/__rules").expect(200)
     world.tool.client.post("/__rules", [{"path": "/search", "nth": [1], "status": 503}]).expect(200)
     retries = submit(world, daemon, [{**world.step("a", "search"), "retry": {
         "attempts": 3, "base_seconds": 2, "max_seconds": 2}}])
