@@ -47,6 +47,7 @@ def random_kills(rng, size, report):
         world.tool.client.delete("/__rules").expect(200)
         world.settle_down(patience=180)
         report.judged(world, world.judge())
+        assert world.marks(), "no job left its line: nothing is known of jobs"
         again = sum(1 for line in world.tool.lines("request")) - len(
             {line.get("idempotency_key") for line in world.tool.lines("request")})
         report.figure(runs=len(world.books.runs), granted=len(world.books.granted),
@@ -58,14 +59,15 @@ class JobGate:
     """A job that says how far it is, and waits."""
 
     def __init__(self, world, name):
-        self.at, self.go = world.place.path(name + ".at"), world.place.path(name + ".go")
+        self.name = name
+        self.at, self.go = (os.path.join(world.jobs, name + end) for end in (".at", ".go"))
 
     def steps(self, world, point):
-        said, wait = f"touch {self.at}", f"while ! test -e {self.go}; do sleep 0.02; done"
-        effect = f"echo {{mark}}-a >> {world.jobs_log}"
+        said, wait = f"touch {self.name}.at", f"while ! test -e {self.name}.go; do sleep 0.02; done"
+        effect = "echo {mark}-a >> log"
         order = [said, wait, effect] if point == "arrive" else [effect, said, wait]
-        return {"id": "a", "uses": "sandbox.job", "with": {"run": ["; ".join(order)],
-                                                           "timeout_seconds": 20}}
+        return {"id": "a", "uses": "sandbox.job", "with": {
+            "run": ["; ".join(order)], "workdir": world.jobs, "timeout_seconds": 20}}
 
     def wait(self):
         end = time.monotonic() + rig.lib.PATIENCE

@@ -277,6 +277,10 @@ def check_jobs(db, books, marks, findings):
     open_holds = collections.Counter(db.execute(
         "SELECT run, step FROM v_call WHERE kind = 'sandbox.job' AND ended_at IS NULL").fetchall())
     names = {row[0]: row[1] for row in db.execute("SELECT name, id FROM v_run")}
+    if marks:
+        for name, step in db.execute("SELECT r.name, s.id FROM v_step s JOIN v_run r ON r.id = s.run "
+                                     "WHERE s.uses = 'sandbox.job' AND s.state = 'succeeded'"):
+            findings.hold("I8", f"{name}-{step}" in marks, f"the job {name}-{step} left nothing")
     for mark, count in marks.items():
         name, step = mark.rsplit("-", 1)
         run = names.get(name)

@@ -106,7 +106,9 @@ class World:
         self.db = os.path.join(self.folder, "stint.db")
         self.place.store = "sqlite:" + self.db
         self.tool = lib.ToolServer(self.place, rules)
-        self.jobs_log = self.place.path("jobs.log")
+        self.jobs = self.place.path("jobs")  # all that a job shares with us
+        os.mkdir(self.jobs, 0o700)
+        self.jobs_log = os.path.join(self.jobs, "log")
         self.faults = Faults(self.place.folder, self.db) if faults else None
         self.books = Books()
         self.tokens = {}
@@ -116,7 +118,8 @@ class World:
             "providers": {"local": {"api": "openai", "base_url": self.tool.url + "/v1"},
                           "exa": {"api": "exa", "base_url": self.tool.url},
                           "firecrawl": {"api": "firecrawl", "base_url": self.tool.url + "/v2"}},
-            "prices": PRICES, "outgoing": {"allow": ["127.0.0.1/32"]}}
+            "prices": PRICES, "outgoing": {"allow": ["127.0.0.1/32"]},
+            "sandbox": {"workdirs": [self.jobs]}}
         try:
             self.begin()
         except BaseException:
@@ -163,7 +166,8 @@ class World:
             "extract": {"provider": "firecrawl", "url": "https://example.org/1"},
             "idempotent": {"method": "POST", "url": url, "idempotent": True, "body": {"s": step}},
             "once": {"method": "POST", "url": url, "body": {"s": step}},
-            "job": {"run": [f"echo {{mark}}-{step} >> {self.jobs_log}"], "timeout_seconds": 20},
+            "job": {"run": [f"echo {{mark}}-{step} >> log"], "workdir": self.jobs,
+                    "timeout_seconds": 20},
             "noop": {},
         }[family]
         uses = {"model": "model.generate", "search": "web.search", "extract": "web.extract",
