@@ -37,9 +37,16 @@ const uint8_t *st_approval_hash(const struct st_approval *approval)
 	return approval->params_hash;
 }
 
-struct st_approval *st_approval_restore(const uint8_t approved[ST_HASH_BYTES])
+struct st_approval *st_approval_restore(const struct st_row_step *row)
 {
-	return approve(approved);
+	assert(row->has_approved);
+	return approve(row->approved);
+}
+
+struct st_approval *st_approval_restore_run(const struct st_row_run *row)
+{
+	assert(row->has_approved);
+	return approve(row->approved);
 }
 
 struct st_approval *st_approval_decide(const struct st_turn *turn, const struct st_run *run,

@@ -27,8 +27,9 @@ struct st_approval;
 /* For who may decide, see st_gate_decides: what a halt on a dangerous call asks for. */
 struct st_approval *st_approval_decide(const struct st_turn *turn, const struct st_run *run,
 				       const struct st_halt *halt);
-/* For recovery only: the approval that a stored step or run carries. */
-struct st_approval *st_approval_restore(const uint8_t approved[ST_HASH_BYTES]);
+/* For recovery only: the approval that a stored step carries, or a run for a client's call. */
+struct st_approval *st_approval_restore(const struct st_row_step *row);
+struct st_approval *st_approval_restore_run(const struct st_row_run *row);
 void st_approval_free(struct st_approval *approval); /* NULL is fine */
 /* False for NULL. */
 bool st_approval_covers(const struct st_approval *approval,

@@ -109,7 +109,7 @@ static void load_run(struct loading *loading, const struct st_row_run *row)
 		run->active_ms += until - row->active_at; /* down time is nobody's */
 	}
 	if (row->has_approved) {
-		run->approval = st_approval_restore(row->approved);
+		run->approval = st_approval_restore_run(row);
 	}
 	run->active_at = run->state == ST_RUN_RUNNING ? loading->turn->now : ST_TIME_NONE;
 	run->accounts.scope = ST_SCOPE_RUN;
@@ -136,7 +136,7 @@ static bool load_item(struct st_item *item, const struct st_row_step *row)
 	item->ended_at = row->ended_at;
 	memcpy(item->error_code, row->error_code, sizeof item->error_code);
 	if (row->has_approved) {
-		item->approval = st_approval_restore(row->approved);
+		item->approval = st_approval_restore(row);
 	}
 	if (row->output != NULL) {
 		item->output = json_loads(row->output, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
