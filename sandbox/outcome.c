@@ -26,6 +26,7 @@ void st_job_log_fini(struct st_job_log *log)
 		st_tail_fini(&log->records[i].err);
 	}
 	st_free(log->records);
+	json_decref(log->box);
 	*log = (struct st_job_log){0};
 }
 
@@ -92,11 +93,12 @@ static json_t *record_json(const struct st_job_record *record)
 			   : json_null();
 	json_t *signal = record->signal[0] == '\0' ? json_null() : json_string(record->signal);
 	json_t *value = json_pack(
-	    "{s:s, s:o, s:o, s:I, s:I, s:o, s:o, s:I, s:I, s:b}", "command",
+	    "{s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:b}", "command",
 	    record->command == NULL ? "" : record->command, "exit_code", code, "signal", signal,
 	    "started_ms", (json_int_t)record->started_ms, "wall_ms", (json_int_t)record->wall_ms,
-	    "stdout", out, "stderr", err, "stdout_bytes", (json_int_t)record->out_bytes,
-	    "stderr_bytes", (json_int_t)record->err_bytes, "truncated", truncated ? 1 : 0);
+	    "cpu_ms", (json_int_t)record->cpu_ms, "stdout", out, "stderr", err, "stdout_bytes",
+	    (json_int_t)record->out_bytes, "stderr_bytes", (json_int_t)record->err_bytes,
+	    "truncated", truncated ? 1 : 0);
 	assert(value != NULL);
 	if (record->error[0] != '\0') {
 		int rc = json_object_set_new(value, "error", json_string(record->error));
@@ -111,6 +113,10 @@ static json_t *transcript(const struct st_job_log *log)
 	assert(list != NULL);
 	for (size_t i = 0; i < log->n_records; i++) {
 		int rc = json_array_append_new(list, record_json(&log->records[i]));
+		assert(rc == 0);
+	}
+	if (log->box != NULL && log->n_records > 0) {
+		int rc = json_object_set(json_array_get(list, 0), "box", log->box);
 		assert(rc == 0);
 	}
 	return list;
@@ -168,6 +174,11 @@ void st_job_outcome(const struct st_job_log *log, int64_t wall_ms, struct st_job
 	} else if (cause == ST_JOB_CAUSE_LOST) {
 		out->end = ST_JOB_ABORTED;
 		say(out, "the job's keeper process was killed from outside", "");
+	}
+	out->out_of_memory =
+	    log->oom_kills > 0 && (out->end != ST_JOB_EXITED || out->exit_code != 0);
+	if (out->out_of_memory && cause == ST_JOB_CAUSE_NONE) {
+		say(out, "the job passed its memory limit, and processes of it were killed", "");
 	}
 	if (log->leftover && out->error[0] == '\0') {
 		say(out, "a process of the job did not end when it was killed", "");

@@ -3,6 +3,7 @@
 #ifndef ST_SANDBOX_OUTCOME_H
 #define ST_SANDBOX_OUTCOME_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,6 +39,7 @@ struct st_job_record {
 	struct st_tail err;
 	int64_t out_bytes; /* seen, before redaction */
 	int64_t err_bytes;
+	int64_t cpu_ms; /* of all its processes */
 };
 
 /* All commands of a job that were tried, in order. Owned. */
@@ -46,6 +48,8 @@ struct st_job_log {
 	size_t n_records;
 	size_t n_commands;	 /* of the plan; more than were tried when one failed */
 	enum st_job_cause cause; /* decided by the end of the job, perhaps between commands */
+	json_t *box;		 /* owned; told in the first record; or NULL */
+	int64_t oom_kills;	 /* processes that were killed for want of memory */
 	bool leftover;		 /* some process could not be made to end */
 };
 

@@ -93,11 +93,14 @@ struct st_job_result {
 	int exit_code; /* of the last command that ran; 128 + signal when signalled */
 	int64_t wall_ms;
 	int64_t bytes_seen;
-	json_t *transcript; /* owned: [{"command","exit_code","signal","started_ms","wall_ms",
-			     * "stdout","stderr","stdout_bytes","stderr_bytes","truncated"}], and
-			     * "error" where a command could not be started. Strings come from
-			     * redacted streams; see sandbox/io/job.h. Where files were asked for,
-			     * the last one has "artifacts", see sandbox/artifact.h */
+	bool out_of_memory; /* it failed, and processes of it were killed for want of memory */
+	json_t
+	    *transcript; /* owned: [{"command","exit_code","signal","started_ms","wall_ms","cpu_ms",
+			  * "stdout","stderr","stdout_bytes","stderr_bytes","truncated"}], and
+			  * "error" where a command could not be started; the
+			  * first has "box": how it was isolated, bounded, what it used. Strings
+			  * come from redacted streams; see sandbox/io/job.h. Where files were asked
+			  * for, the last one has "artifacts", see sandbox/artifact.h */
 	struct st_artifact *artifacts; /* owned, in order of their paths */
 	size_t n_artifacts;
 	char error[256];

@@ -338,6 +338,11 @@ static json_t *output_of(const struct st_job_result *result)
 
 static void conclude(const struct st_job_result *result, struct st_outcome *out)
 {
+	if (result->out_of_memory &&
+	    (result->end == ST_JOB_EXITED || result->end == ST_JOB_SIGNALLED)) {
+		st_reply_end(out, ST_OUTCOME_FAILED, "job.memory", "%s", result->error);
+		return;
+	}
 	switch (result->end) {
 	case ST_JOB_EXITED:
 		if (result->exit_code == 0) {

@@ -59,8 +59,12 @@ static void look_at(const char *path, struct st_host_path *out)
 }
 
 int st_host_order(const struct st_host *host, const struct st_job_plan *plan,
-		  const struct st_scene *scene)
+		  const struct st_scene *scene, const struct st_box_limits *limits)
 {
+	/* By process what cannot be bounded for all together; and only in a box, since elsewhere
+	 * the job's user has other processes. */
+	bool each_memory = scene != NULL && host->cgroups.of[ST_CGROUP_MEMORY].version == 0;
+	bool each_user = scene != NULL && host->cgroups.of[ST_CGROUP_PIDS].version == 0;
 	const struct st_order_parts parts = {
 	    .plan = plan,
 	    .scene = scene,
@@ -72,10 +76,10 @@ int st_host_order(const struct st_host *host, const struct st_job_plan *plan,
 		    .landlock = host->landlock,
 		    .fresh = scene != NULL && scene->own_workdir,
 		    .sweep_ms = ST_JOB_SWEEP_MS,
-		    .files_max = ST_JOB_FILES_MAX,
-		    .processes_max = -1,
-		    .data_bytes = -1,
-		    .file_bytes = -1,
+		    .files_max = limits->open_files,
+		    .processes_max = each_user ? limits->processes : -1,
+		    .data_bytes = each_memory ? limits->memory_bytes : -1,
+		    .file_bytes = scene != NULL ? limits->disk_bytes : -1,
 		},
 	};
 	struct st_buf order = {0};
@@ -131,7 +135,7 @@ static void try_box(struct st_host *host)
 	assert(rc == ST_OK);
 	st_job_plan_place(plan, ST_SCENE_WORKDIR, ST_SCENE_TMP);
 	st_scene_make(host->paths, &options, NULL, &scene);
-	int order = st_host_order(host, plan, &scene);
+	int order = st_host_order(host, plan, &scene, &options.limits);
 	if (order < 0 || st_spawn(host->program_fd, order, true, &trial, &diag) != ST_OK) {
 		(void)snprintf(host->fault, sizeof host->fault, "%.200s",
 			       order < 0 ? strerror(errno) : diag.text);
@@ -157,6 +161,7 @@ int st_host_new(struct st_host **out, struct st_diag *diag)
 	size_t len = (size_t)(st_keeper_program_end - st_keeper_program);
 	host->root = is_root();
 	host->landlock = landlock_abi();
+	st_cgroup_home_find(&host->cgroups);
 	host->program_fd = st_spawn_file("stint-keeper", st_keeper_program, len);
 	if (host->program_fd < 0) {
 		int rc =

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "sandbox/io/cgroup.h"
 #include "sandbox/scene.h"
 #include "schemas/buf.h"
 #include "schemas/err.h"
@@ -15,6 +16,7 @@ struct st_host {
 	struct st_buf filter;
 	bool root;    /* we may become, and mount, what we like */
 	int landlock; /* ABI; 0: none */
+	struct st_cgroup_home cgroups;
 	struct st_host_path paths[ST_SCENE_PATHS_MAX];
 	char fault[256]; /* why there can be no box; "": there can */
 };
@@ -28,6 +30,6 @@ void st_host_free(struct st_host *host);
  */
 struct st_job_plan;
 int st_host_order(const struct st_host *host, const struct st_job_plan *plan,
-		  const struct st_scene *scene);
+		  const struct st_scene *scene, const struct st_box_limits *limits);
 
 #endif

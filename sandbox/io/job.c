@@ -111,6 +111,7 @@ static void use_force(struct st_job *job, enum force force)
 	}
 	if (force == FORCE_CUT) {
 		st_spawn_cut(&job->spawned);
+		st_cgroup_kill(&job->cgroup);
 	} else {
 		st_spawn_tell(&job->spawned,
 			      force == FORCE_ASKED ? ST_KEEPER_TERM : ST_KEEPER_KILL);
@@ -204,10 +205,13 @@ static void on_timer_closed(uv_handle_t *handle)
 	done(arg, &result);
 }
 
-/* On a worker thread: takes out the files that are kept, then removes the directory. */
+/* On a worker thread: takes out the files that are kept, then removes the directory and the group.
+ */
 static void clear_dir(uv_work_t *work)
 {
 	struct st_job *job = work->data;
+	job->log.box = st_job_box_json(job);
+	st_cgroup_remove(&job->cgroup);
 	if (job->harvest != NULL) {
 		st_collect(job->dir_fd, job->plan->artifacts, job->plan->n_artifacts, job->harvest);
 	}
@@ -243,7 +247,7 @@ static void clear(struct st_job *job)
 	(void)uv_timer_stop(&job->timer);
 	job->clearing.data = job;
 	start_harvest(job);
-	if (job->fresh_dir == NULL && job->harvest == NULL) {
+	if (job->plan == NULL) {
 		on_cleared(&job->clearing, 0);
 	} else if (uv_queue_work(job->box.loop, &job->clearing, clear_dir, on_cleared) != 0) {
 		clear_dir(&job->clearing);
@@ -319,6 +323,7 @@ static void note_lost(struct st_job *job, struct st_job_record *record)
 	if (job->main_pid > 1) {
 		(void)kill(-job->main_pid, SIGKILL);
 	}
+	st_cgroup_kill(&job->cgroup);
 	record->status = ST_JOB_STATUS_SIGNALLED;
 	record->value = SIGKILL;
 	(void)snprintf(record->signal, sizeof record->signal, "SIGKILL");
@@ -393,6 +398,7 @@ static void on_note(struct st_job *job, const struct st_keeper_note *note)
 		return;
 	case ST_KEEPER_EMPTY:
 		job->log.leftover = job->log.leftover || note->value != 0;
+		record_of(job)->cpu_ms = note->detail;
 		end_command(job);
 		return;
 	case ST_KEEPER_READY:
@@ -488,6 +494,15 @@ static int start_keeper(struct st_job *job, struct st_diag *diag)
 {
 	int rc =
 	    st_spawn(job->box.host->program_fd, job->order_fd, job->boxed, &job->spawned, diag);
+	/* It waits for its first command. */
+	if (rc == ST_OK) {
+		rc = st_cgroup_make(&job->box.host->cgroups, &job->box.options->limits,
+				    job->spawned.keeper, &job->cgroup, diag);
+		if (rc < 0) {
+			st_spawn_reap(&job->spawned);
+			st_spawn_close(&job->spawned);
+		}
+	}
 	if (rc == ST_OK) {
 		watch(job, &job->control, job->spawned.control_fd, on_control);
 		watch(job, &job->end, job->spawned.pidfd, on_end);

@@ -42,6 +42,44 @@ char *st_job_command_text(const struct st_job *job, const struct st_job_command 
 	return st_buf_take(&text);
 }
 
+/* Who holds a limit. */
+static const char *bounded_by(const struct st_job *job, enum st_cgroup_use use)
+{
+	static const char *const versions[] = {NULL, "cgroup v1", "cgroup v2"};
+	const char *group = versions[job->box.host->cgroups.of[use].version];
+	const char *other = use == ST_CGROUP_MEMORY ? "each process" : "user";
+	return group != NULL ? group : job->boxed && use != ST_CGROUP_CPU ? other : "nothing";
+}
+
+static void set_used(json_t *used, const char *name, int64_t value)
+{
+	if (value >= 0) {
+		(void)json_object_set_new(used, name, json_integer(value));
+	}
+}
+
+json_t *st_job_box_json(struct st_job *job)
+{
+	const struct st_box_limits *limits = &job->box.options->limits;
+	struct st_cgroup_usage usage;
+	json_t *used = json_object();
+	st_cgroup_measure(&job->cgroup, &usage);
+	job->log.oom_kills = usage.oom_kills > 0 ? usage.oom_kills : 0;
+	set_used(used, "cpu_ms", usage.cpu_ms);
+	set_used(used, "memory_peak_bytes", usage.memory_peak_bytes);
+	set_used(used, "oom_kills", usage.oom_kills);
+	set_used(used, "processes_refused", usage.pids_refused);
+	json_t *box = json_pack(
+	    "{s:s, s:{s:I, s:s}, s:{s:I, s:s}, s:{s:I, s:s}, s:o}", "isolation",
+	    job->boxed ? "full" : "none", "memory_bytes", "limit", (json_int_t)limits->memory_bytes,
+	    "by", bounded_by(job, ST_CGROUP_MEMORY), "processes", "limit",
+	    (json_int_t)limits->processes, "by", bounded_by(job, ST_CGROUP_PIDS), "cpu_percent",
+	    "limit", (json_int_t)limits->cpu_percent, "by", bounded_by(job, ST_CGROUP_CPU), "used",
+	    used);
+	assert(box != NULL);
+	return box;
+}
+
 /* The job runs where the path really leads, if that is allowed. */
 static int use_given_dir(struct st_job *job, struct st_job_plan *plan)
 {
@@ -81,7 +119,8 @@ static int choose_dir(struct st_job *job, struct st_job_plan *plan)
 
 static int write_order(struct st_job *job, const struct st_job_plan *plan)
 {
-	job->order_fd = st_host_order(job->box.host, plan, job->boxed ? &job->scene : NULL);
+	job->order_fd = st_host_order(job->box.host, plan, job->boxed ? &job->scene : NULL,
+				      &job->box.options->limits);
 	if (job->order_fd < 0) {
 		return st_fail(&job->diag, ST_ERR_IO, "no place for the job's order: %s",
 			       strerror(errno));

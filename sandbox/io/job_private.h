@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "sandbox/artifact.h"
+#include "sandbox/io/cgroup.h"
 #include "sandbox/io/job.h"
 #include "sandbox/io/pump.h"
 #include "sandbox/io/spawn.h"
@@ -37,6 +38,7 @@ struct st_job {
 	struct st_job_log log;
 	bool boxed;
 	struct st_scene scene;
+	struct st_cgroup cgroup;
 	int order_fd; /* for the keeper; -1 once it has it */
 	struct st_spawned spawned;
 	bool gone;	/* the keeper has ended */
@@ -62,6 +64,10 @@ struct st_job {
 /* Turns the spec into everything that the first command needs. Failures are in job->diag, and then
  * job->plan stays NULL. */
 int st_job_make(struct st_job *job, const struct st_job_spec *spec);
+
+/* How the job was isolated and bounded, and what it used, as the transcript has it. A new
+ * reference. Asks the kernel, so before the group is removed. */
+json_t *st_job_box_json(struct st_job *job);
 
 /* The command as people see it (st_free): redacted, quoted, cut. */
 char *st_job_command_text(const struct st_job *job, const struct st_job_command *command);

@@ -22,7 +22,7 @@ enum st_keeper_note_kind {
 	ST_KEEPER_EXITED,      /* value: exit code of the main process */
 	ST_KEEPER_SIGNALLED,   /* value: signal that ended the main process */
 	ST_KEEPER_EMPTY,       /* value 0: nothing that descends from the command lives; 1:
-				  something could not be killed */
+				  something could not be killed; detail: processor time, ms */
 };
 
 /* X(NAME, "what could not be had") */
@@ -52,7 +52,7 @@ struct st_keeper_note {
 	int32_t kind;
 	int32_t stage;
 	int32_t value;
-	int32_t detail; /* MOUNT: which of the order's mounts; -1: none in particular */
+	int32_t detail; /* MOUNT: which of the order's mounts, -1: none in particular; EMPTY */
 };
 
 #endif

@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -48,6 +49,7 @@ struct keeper {
 	const struct st_order *order;
 	enum phase phase;
 	size_t n_started; /* commands */
+	int64_t cpu_ms;	  /* of commands that have ended */
 	pid_t main_pid;	  /* 0 once it was reaped */
 	bool main_ended;
 	bool alone; /* the daemon is gone */
@@ -189,7 +191,7 @@ static void run_next(struct keeper *keeper, const int fds[3])
 	const struct st_order_command *command = &order->commands.list[keeper->n_started++];
 	pid_t pid = st_start_main(order, command, fds);
 	if (pid < 0) {
-		st_tell(ST_KEEPER_EMPTY, 0, 0);
+		st_tell_empty(0, 0);
 		return;
 	}
 	keeper->main_pid = pid;
@@ -243,12 +245,23 @@ static bool wait_for_news(struct keeper *keeper)
 	return read(keeper->timer_fd, &n_times, sizeof n_times) > 0;
 }
 
+/* Of all who were reaped, and whom they reaped. */
+static int64_t cpu_ms_until_now(void)
+{
+	struct rusage usage = {0};
+	(void)getrusage(RUSAGE_CHILDREN, &usage);
+	int64_t us = (int64_t)usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+	return ((int64_t)usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 + us / 1000;
+}
+
 static void end_command(struct keeper *keeper, bool empty)
 {
 	const struct itimerspec never = {0};
 	(void)timerfd_settime(keeper->timer_fd, 0, &never, NULL);
 	keeper->phase = PHASE_IDLE;
-	st_tell(ST_KEEPER_EMPTY, 0, empty ? 0 : 1);
+	int64_t cpu_ms = cpu_ms_until_now();
+	st_tell_empty(empty ? 0 : 1, cpu_ms - keeper->cpu_ms);
+	keeper->cpu_ms = cpu_ms;
 }
 
 /* One look at the processes. False when something is left that cannot be ended. */

@@ -38,6 +38,13 @@ void st_tell(enum st_keeper_note_kind kind, int stage, int value)
 	send_note(&note, -1);
 }
 
+void st_tell_empty(int unended, int64_t cpu_ms)
+{
+	int64_t most = cpu_ms > INT32_MAX ? INT32_MAX : cpu_ms;
+	const struct st_keeper_note note = {ST_KEEPER_EMPTY, 0, unended, (int32_t)most};
+	send_note(&note, -1);
+}
+
 void st_tell_ready(int fd)
 {
 	const struct st_keeper_note note = {ST_KEEPER_READY, 0, 0, -1};
@@ -48,7 +55,7 @@ _Noreturn void st_tell_no_box(enum st_keeper_stage stage, int detail)
 {
 	const struct st_keeper_note note = {ST_KEEPER_NOT_STARTED, (int32_t)stage, errno, detail};
 	send_note(&note, -1);
-	st_tell(ST_KEEPER_EMPTY, 0, 0);
+	st_tell_empty(0, 0);
 	_exit(126);
 }
 

@@ -7,6 +7,8 @@
 
 /* Sends a note; whether the daemon still listens is seen elsewhere. */
 void st_tell(enum st_keeper_note_kind kind, int stage, int value);
+/* EMPTY: was everything ended, and how much processor time did it take? */
+void st_tell_empty(int unended, int64_t cpu_ms);
 /* READY, with a copy of the descriptor unless it is -1. */
 void st_tell_ready(int fd);
 /* errno is why there is no box: says so, as the answer to the first command, and ends. */
