@@ -83,5 +83,7 @@ int st_cli_main(int argc, char **argv);
 int st_cli_init(struct st_cli *cli);
 int st_cli_serve(struct st_cli *cli);
 int st_cli_run(struct st_cli *cli);
+int st_cli_sandbox_exec(struct st_cli *cli);
+int st_cli_sandbox_plan(struct st_cli *cli);
 
 #endif

@@ -206,6 +206,17 @@ static const struct st_option token_options[] = {
     END,
 };
 
+static const struct st_option sandbox_options[] = {
+    CONFIG_OPTION,
+    {"limit", "NAME=N",
+     "sandbox.jobs, sandbox.seconds, log_bytes, or a limit of the config's \"sandbox\"", NULL,
+     ST_OPTION_REPEATED},
+    {"workdir", "DIR", "work there; default: a fresh directory", NULL, 0},
+    {"isolation", "HOW", "full, best or none", NULL, 0},
+    {"report", "FILE", "write what happened there, as JSON", NULL, 0},
+    END,
+};
+
 static const struct st_option doctor_options[] = {BACKEND_OPTIONS, CONFIG_OPTION, END};
 
 #define RUN_TEXT                                                                                   \
@@ -312,6 +323,15 @@ const struct st_command st_commands[] = {
     {"token revoke", "ID", "make a token worthless", NULL,
      "stint token revoke t_019aa2c3-5f00-7000-8000-000000000001", 1, 1, look_options,
      st_cli_token_revoke},
+    {"sandbox exec", "[--limit NAME=N]… [--workdir DIR] [--report FILE] -- CMD…",
+     "run one command in the box of jobs",
+     "Outside of any run; exits as the command did. What it writes is redacted, and shown when it "
+     "has ended. Refused with 4 when the limits do not cover it.",
+     "stint sandbox exec --limit sandbox.seconds=30 -- make test", 1, -1, sandbox_options,
+     st_cli_sandbox_exec},
+    {"sandbox plan", "[--limit NAME=N]… [--workdir DIR] -- CMD…",
+     "print what sandbox exec would do", "Runs nothing of it.", "stint sandbox plan -- make test",
+     1, -1, sandbox_options, st_cli_sandbox_plan},
     {"doctor", "[--store URI] [--config FILE]", "check what stint needs here",
      "One line each: ok, warn or FAIL. Exits with 1 when something fails.", "stint doctor", 0, 0,
      doctor_options, st_cli_doctor},

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -22,6 +21,7 @@
 #include "orchestrator/io/term.h"
 #include "redact/redact.h"
 #include "redact/seal.h"
+#include "sandbox/io/host.h"
 #include "schemas/json.h"
 #include "schemas/mem.h"
 
@@ -263,19 +263,50 @@ static void check_clock(struct doctor *doctor)
 	     sane ? "" : ": set the clock");
 }
 
+/* Which limits hold for a job as a whole. */
+static void check_limits(struct doctor *doctor, const struct st_host *host)
+{
+	static const char *const versions[] = {"no group", "cgroup v1", "cgroup v2"};
+	const struct st_cgroup_home *home = &host->cgroups;
+	bool all = true;
+	for (int use = 0; use < ST_CGROUP_USE_COUNT; use++) {
+		all = all && home->of[use].version != 0;
+	}
+	find(doctor, all ? FINDING_OK : FINDING_WARN, "sandbox",
+	     "memory: %s, processes: %s, "
+	     "processor time: %s, end of all at once: %s%s",
+	     versions[home->of[ST_CGROUP_MEMORY].version],
+	     versions[home->of[ST_CGROUP_PIDS].version], versions[home->of[ST_CGROUP_CPU].version],
+	     versions[home->of[ST_CGROUP_KILL].version],
+	     all ? ""
+		 : "; without a group memory is bounded for each process only (a service with "
+		   "Delegate=yes has groups)");
+}
+
 static void check_sandbox(struct doctor *doctor)
 {
-	int set = 0;
+	struct st_diag diag = {0};
+	struct st_host *host = NULL;
 	if (access("/bin/sh", X_OK) != 0) {
 		find(doctor, FINDING_FAIL, "sandbox", "/bin/sh cannot be run: %s", strerror(errno));
-	} else if (prctl(PR_GET_CHILD_SUBREAPER, &set, 0, 0, 0) != 0) {
-		find(doctor, FINDING_FAIL, "sandbox",
-		     "the kernel keeps no track of a job's children: %s", strerror(errno));
-	} else if (access("/proc/self/stat", R_OK) != 0) {
-		find(doctor, FINDING_FAIL, "sandbox", "/proc is not mounted: jobs cannot be ended");
-	} else {
-		find(doctor, FINDING_OK, "sandbox", "/bin/sh, a subreaper and /proc are there");
+		return;
 	}
+	if (st_host_new(&host, &diag) != ST_OK) {
+		find(doctor, FINDING_FAIL, "sandbox", "%s", diag.text);
+		return;
+	}
+	if (host->fault[0] != '\0') {
+		find(doctor, FINDING_WARN, "sandbox",
+		     "jobs cannot be isolated here, and are refused unless \"sandbox\": "
+		     "{\"isolation\"} in the config says otherwise: %s",
+		     host->fault);
+	} else {
+		find(doctor, FINDING_OK, "sandbox", "a box was made on trial, as %s, %s",
+		     host->root ? "root: each job is a user of its own" : "an ordinary user",
+		     host->landlock > 0 ? "with Landlock" : "without Landlock");
+	}
+	check_limits(doctor, host);
+	st_host_free(host);
 }
 
 static void check_server(struct doctor *doctor)

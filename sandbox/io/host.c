@@ -79,7 +79,7 @@ int st_host_order(const struct st_host *host, const struct st_job_plan *plan,
 		    .files_max = limits->open_files,
 		    .processes_max = each_user ? limits->processes : -1,
 		    .data_bytes = each_memory ? limits->memory_bytes : -1,
-		    .file_bytes = scene != NULL ? limits->disk_bytes : -1,
+		    .file_bytes = scene != NULL && !scene->own_workdir ? limits->disk_bytes : -1,
 		},
 	};
 	struct st_buf order = {0};

@@ -92,6 +92,7 @@ static void a_transcript_tells_what_was_seen_and_kept(void **state)
 	memcpy(record->signal, "SIGKILL", 8);
 	record->started_ms = 1;
 	record->wall_ms = 2;
+	record->cpu_ms = 3;
 	st_tail_init(&record->out, 4);
 	st_tail_add(&record->out, "abcdefgh", 8);
 	record->out_bytes = 10;
@@ -102,7 +103,7 @@ static void a_transcript_tells_what_was_seen_and_kept(void **state)
 	assert_int_equal(result.bytes_seen, 11);
 	char *text = json_dumps(result.transcript, JSON_COMPACT);
 	assert_string_equal(text, "[{\"command\":\"make\",\"exit_code\":137,\"signal\":\"SIGKILL\","
-				  "\"started_ms\":1,\"wall_ms\":2,"
+				  "\"started_ms\":1,\"wall_ms\":2,\"cpu_ms\":3,"
 				  "\"stdout\":\"a\\n[stint: 4 bytes dropped]\\nfgh\","
 				  "\"stderr\":\"\xEF\xBF\xBD\",\"stdout_bytes\":10,"
 				  "\"stderr_bytes\":1,\"truncated\":true}]");
