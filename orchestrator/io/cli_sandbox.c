@@ -327,7 +327,8 @@ static int tell(const struct exec *exec)
 
 static int exec_job(struct exec *exec)
 {
-	struct st_accounts accounts[ST_SCOPE_COUNT] = {{0}};
+	st_autofree struct st_accounts *accounts =
+	    st_alloc_array(ST_SCOPE_COUNT, sizeof accounts[0]);
 	struct st_verdict verdict = {0};
 	struct st_grant *grant = hold(exec, accounts, &verdict);
 	int code = ST_EXIT_REFUSED;

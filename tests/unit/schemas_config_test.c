@@ -149,6 +149,11 @@ static void a_bad_config_says_where(void **state)
 	    {"{\"sandbox\":{\"workdirs\":[\"/srv/..\"]}}", "/sandbox/workdirs/0"},
 	    {"{\"sandbox\":{\"workdirs\":[\"/srv/../x\"]}}", "/sandbox/workdirs/0"},
 	    {"{\"sandbox\":{\"workdir\":[]}}", "/sandbox/workdir"},
+	    {"{\"sandbox\":{\"isolation\":\"off\"}}", "/sandbox/isolation"},
+	    {"{\"sandbox\":{\"isolation\":false}}", "/sandbox/isolation"},
+	    {"{\"sandbox\":{\"read_only\":[\"/\"]}}", "/sandbox/read_only/0"},
+	    {"{\"sandbox\":{\"memory_bytes\":1}}", "/sandbox/memory_bytes"},
+	    {"{\"sandbox\":{\"processes\":\"many\"}}", "/sandbox/processes"},
 	    {"{\"limits\":{\"calls\":0}}", "/limits/calls"},
 	    {"{\"limits\":{\"jobs\":\"4\"}}", "/limits/jobs"},
 	};
