@@ -22,7 +22,7 @@ MUTANTS = {
         "	note_grown(batch);\n	for (size_t i = 0; i < batch->update.n_effects; i++) {\n"
         "		struct st_effect *effect = &batch->update.effects[i];\n"
         "		if (effect->type == ST_EFFECT_CALL) {\n			st_engine_let_out(engine, effect);\n"
-        "			*effect = (struct st_effect){.type = ST_EFFECT_ABORT};\n		}\n	}\n", "kills"),
+        "			*effect = (struct st_effect){.type = ST_EFFECT_ABORT};\n		}\n	}\n", "disk"),
     "a sync may fail": ("orchestrator/io/store_writer.c", "return rc == SQLITE_DONE ? ST_OK",
                         "return rc == SQLITE_DONE || sql == ST_STORE_SQL_COMMIT ? ST_OK", "disk"),
     "a checkpoint may fail": ("orchestrator/io/store_room.c", "bool failed = (rc & 0xff) == SQLITE_IOERR &&",
@@ -50,8 +50,8 @@ MUTANTS = {
                              "engine->room == ST_STORE_ROOM || effect->type", "true || effect->type", "full"),
     "a full disk is the end": ("orchestrator/io/store_writer.c", "err != ST_OK && wants_room; tries++",
                                "err != ST_OK && wants_room && tries < 0; tries++", "full"),
-    "the clock is believed": ("orchestrator/io/clock.c", "moved <= -SET_MIN_MS ? moved : 0;",
-                              "moved <= -SET_MIN_MS ? 0 : 0;", "clock"),
+    "the clock is believed": ("orchestrator/io/clock.c", "moved >= SET_MIN_MS || moved <= -SET_MIN_MS ? moved",
+                              "moved == INT64_MAX ? moved", "clock"),
     "told more than held": ("steps/model_openai.c", "(json_int_t)output_max,",
                             "(json_int_t)output_max * 1000,", "points"),
 }
