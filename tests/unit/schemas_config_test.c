@@ -102,6 +102,34 @@ static void an_empty_config_is_the_built_in_one(void **state)
 
 #define PROVIDER(text) "{\"providers\":{\"p\":{\"api\":\"openai\"," text "}}}"
 
+static void assert_refused(void **state, const char *text, const char *pointer)
+{
+	struct st_config *config = NULL;
+	struct st_diag diag = {0};
+	int code = decode(*state, text, &config, &diag);
+	if (code != ST_ERR_INVALID || strcmp(diag.pointer, pointer) != 0) {
+		fail_msg("%s: %d at '%s': %s", text, code, diag.pointer, diag.text);
+	}
+	assert_null(config);
+}
+
+static void a_bad_box_says_where(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *pointer;
+	} rows[] = {
+	    {"{\"sandbox\":{\"isolation\":\"off\"}}", "/sandbox/isolation"},
+	    {"{\"sandbox\":{\"isolation\":false}}", "/sandbox/isolation"},
+	    {"{\"sandbox\":{\"read_only\":[\"/\"]}}", "/sandbox/read_only/0"},
+	    {"{\"sandbox\":{\"memory_bytes\":1}}", "/sandbox/memory_bytes"},
+	    {"{\"sandbox\":{\"processes\":\"many\"}}", "/sandbox/processes"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		assert_refused(state, rows[i].text, rows[i].pointer);
+	}
+}
+
 static void a_bad_config_says_where(void **state)
 {
 	static const struct {
@@ -149,22 +177,11 @@ static void a_bad_config_says_where(void **state)
 	    {"{\"sandbox\":{\"workdirs\":[\"/srv/..\"]}}", "/sandbox/workdirs/0"},
 	    {"{\"sandbox\":{\"workdirs\":[\"/srv/../x\"]}}", "/sandbox/workdirs/0"},
 	    {"{\"sandbox\":{\"workdir\":[]}}", "/sandbox/workdir"},
-	    {"{\"sandbox\":{\"isolation\":\"off\"}}", "/sandbox/isolation"},
-	    {"{\"sandbox\":{\"isolation\":false}}", "/sandbox/isolation"},
-	    {"{\"sandbox\":{\"read_only\":[\"/\"]}}", "/sandbox/read_only/0"},
-	    {"{\"sandbox\":{\"memory_bytes\":1}}", "/sandbox/memory_bytes"},
-	    {"{\"sandbox\":{\"processes\":\"many\"}}", "/sandbox/processes"},
 	    {"{\"limits\":{\"calls\":0}}", "/limits/calls"},
 	    {"{\"limits\":{\"jobs\":\"4\"}}", "/limits/jobs"},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct st_config *config = NULL;
-		struct st_diag diag = {0};
-		int code = decode(*state, rows[i].text, &config, &diag);
-		if (code != ST_ERR_INVALID || strcmp(diag.pointer, rows[i].pointer) != 0) {
-			fail_msg("%s: %d at '%s': %s", rows[i].text, code, diag.pointer, diag.text);
-		}
-		assert_null(config);
+		assert_refused(state, rows[i].text, rows[i].pointer);
 	}
 }
 
@@ -174,6 +191,7 @@ int main(void)
 	    cmocka_unit_test(a_whole_config_is_decoded),
 	    cmocka_unit_test(an_empty_config_is_the_built_in_one),
 	    cmocka_unit_test(a_bad_config_says_where),
+	    cmocka_unit_test(a_bad_box_says_where),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
