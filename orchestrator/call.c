@@ -144,7 +144,7 @@ static void sleep_for(struct try *try)
 			  ? try->plan.wait_until
 			  : st_add_saturating(now, try->plan.wait_ms);
 	try->item->due = due < now ? now : due;
-	try->item->started_at = now;
+	try->item->started_at = st_run_at(try->turn, try->run);
 	st_item_move(try->turn, try->run, try->item, ST_ITEM_SLEEPING);
 }
 
@@ -153,7 +153,7 @@ static void wait_for_client(struct try *try)
 {
 	struct st_item *item = try->item;
 	item->due = st_add_saturating(try->turn->now, try->plan.timeout_ms);
-	item->started_at = try->turn->now;
+	item->started_at = st_run_at(try->turn, try->run);
 	st_item_move(try->turn, try->run, item, ST_ITEM_SLEEPING);
 }
 
@@ -169,7 +169,7 @@ static void add_hold_rows(const struct try *try, const struct st_flight *flight,
 	hold->run_no = try->run->no;
 	hold->step = try->step;
 	hold->item = try->k;
-	hold->at = try->turn->now;
+	hold->at = st_run_at(try->turn, try->run);
 	hold->amounts = *st_grant_amounts(grant);
 	struct st_row_call *call = st_rows_add_call(rows);
 	call->insert = true;
@@ -220,7 +220,7 @@ static void take_off(struct try *try, struct st_grant *grant, bool counting)
 	flight->plan = try->plan;
 	flight->params = json_incref(try->params);
 	flight->counting = counting;
-	flight->since = try->turn->now;
+	flight->since = st_run_at(try->turn, try->run);
 	try->item->flight = flight;
 	struct st_about what = about(try);
 	what.call = st_grant_call(grant);

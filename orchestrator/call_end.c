@@ -66,7 +66,7 @@ void st_flight_end(struct st_turn *turn, struct st_run *run, struct st_flight *f
 	end.overrun = &overrun;
 	struct st_row_settlement *row = st_rows_add_settlement(&turn->update->rows);
 	row->hold_no = flight->no;
-	row->at = turn->now;
+	row->at = st_run_at(turn, run);
 	row->voided = end.voided;
 	row->estimated = end.estimated;
 	row->used = end.voided ? (struct st_amounts){{0}} : *end.used;
@@ -75,7 +75,7 @@ void st_flight_end(struct st_turn *turn, struct st_run *run, struct st_flight *f
 	struct st_row_call *call = st_rows_add_call(&turn->update->rows);
 	call->no = flight->no;
 	call->state = to;
-	call->ended_at = turn->now;
+	call->ended_at = st_run_at(turn, run);
 	call->expires_at = ST_TIME_NONE; /* its attempt is not written anew */
 	call->result = st_tell_end(turn, &end);
 	st_run_emit(turn, run, end.voided ? "call.voided" : "call.settled", what,
@@ -104,7 +104,7 @@ void st_call_external_id(struct st_turn *turn, struct st_run *run, struct st_abo
 	row->step = what.step;
 	row->item = what.item;
 	row->call = what.call;
-	row->at = turn->now;
+	row->at = st_run_at(turn, run);
 	row->kind = st_tell_text(turn, from->kind);
 	row->id = st_tell_text(turn, from->id);
 	row->url = st_tell_text(turn, from->url);
@@ -120,18 +120,20 @@ static void record_external_ids(struct st_turn *turn, struct st_run *run, const 
 	}
 }
 
-static void record_transcript(struct st_turn *turn, struct st_run *run, const struct place *place,
-			      const json_t *transcript)
+/* Gives its text, borrowed from the row. */
+static const struct st_clean *record_transcript(struct st_turn *turn, struct st_run *run,
+						const struct place *place, const json_t *transcript)
 {
 	if (transcript == NULL) {
-		return;
+		return NULL;
 	}
 	struct st_row_transcript *row = st_rows_add_transcript(&turn->update->rows);
 	row->run_no = run->no;
 	row->call = st_grant_call(place->item->flight->grant);
 	row->attempt = (int)st_grant_attempt(place->item->flight->grant);
-	row->at = turn->now;
+	row->at = st_run_at(turn, run);
 	row->text = st_redact_json(turn->core->options.redactor, transcript);
+	return row->text;
 }
 
 /* Whatever the call came to; told once, since it is told with the one end of its hold. */
@@ -149,7 +151,7 @@ static void record_artifacts(struct st_turn *turn, struct st_run *run, const str
 		row->item = place->k;
 		row->call = st_grant_call(flight->grant);
 		row->attempt = (int)st_grant_attempt(flight->grant);
-		row->at = turn->now;
+		row->at = st_run_at(turn, run);
 		row->path = st_tell_text(turn, from->path);
 		memcpy(row->hash, from->hash, sizeof row->hash);
 		row->bytes = st_alloc(from->len + 1);
@@ -158,15 +160,10 @@ static void record_artifacts(struct st_turn *turn, struct st_run *run, const str
 	}
 }
 
-static void keep_output(struct st_turn *turn, struct st_item *item,
-			const struct st_outcome *outcome)
+static void keep_output(struct st_item *item, const struct st_outcome *outcome)
 {
 	json_decref(item->output);
 	item->output = outcome->output != NULL ? json_incref(outcome->output) : NULL;
-	if (outcome->citations != NULL) {
-		st_clean_free(item->citations);
-		item->citations = st_redact_json(turn->core->options.redactor, outcome->citations);
-	}
 }
 
 /* Sleeps until another attempt, if one is left. */
@@ -217,7 +214,7 @@ static void was_not_made(struct st_turn *turn, struct st_run *run, const struct 
 }
 
 static void into_doubt(struct st_turn *turn, struct st_run *run, const struct place *place,
-		       const struct st_clean *error)
+		       const struct st_end *end)
 {
 	struct st_flight *flight = place->item->flight;
 	if (run->steps[place->step].kind->via == ST_VIA_NOTHING) {
@@ -233,8 +230,7 @@ static void into_doubt(struct st_turn *turn, struct st_run *run, const struct pl
 	call->expires_at = ST_TIME_NONE;
 	run->n_doubts++;
 	st_item_move(turn, run, place->item, ST_ITEM_IN_DOUBT);
-	st_run_emit(turn, run, "call.in_doubt", about_flight(place),
-		    st_tell_error(turn, "call.in_doubt", error));
+	st_run_emit(turn, run, "call.in_doubt", about_flight(place), st_tell_doubt(turn, end));
 }
 
 /* The same attempt under the same hold and key, after a pause. */
@@ -280,7 +276,7 @@ static void on_unknown(struct st_turn *turn, struct st_run *run, const struct pl
 	if (flight->idempotence == ST_IDEMPOTENT && resend(turn, run, place, crashed)) {
 		return;
 	}
-	into_doubt(turn, run, place, end.error);
+	into_doubt(turn, run, place, &end);
 }
 
 /* What a provider tells about its use can be anything; an amount that cannot be tells nothing. */
@@ -302,11 +298,17 @@ static void on_known(struct st_turn *turn, struct st_run *run, const struct plac
 	end.voided = outcome->state == ST_OUTCOME_NOT_MADE;
 	end.estimated = !end.voided && !tells_usage(outcome);
 	end.used = end.estimated ? &held : &outcome->usage;
+	if (outcome->state == ST_OUTCOME_SUCCEEDED && outcome->citations != NULL) {
+		st_clean_free(place->item->citations);
+		place->item->citations =
+		    st_redact_json(turn->core->options.redactor, outcome->citations);
+		end.citations = place->item->citations;
+	}
 	record_external_ids(turn, run, place, outcome);
 	record_artifacts(turn, run, place, given);
 	end_flight(turn, run, place, &end);
 	if (outcome->state == ST_OUTCOME_SUCCEEDED) {
-		keep_output(turn, place->item, outcome);
+		keep_output(place->item, outcome);
 		st_item_succeed(turn, run, place->step, place->k);
 	} else if (!try_later(turn, run, place, outcome, end.error)) {
 		fail_item(turn, run, place, outcome, st_clean_copy(end.error));
@@ -343,7 +345,6 @@ void st_call_ended(struct st_turn *turn, struct st_run *run, const struct st_eve
 		end_count(turn, run, &place, -1);
 		return;
 	}
-	record_transcript(turn, run, &place, event->ended.transcript);
 	struct st_end end = {
 	    .by = "provider",
 	    .outcome = outcome,
@@ -353,6 +354,7 @@ void st_call_ended(struct st_turn *turn, struct st_run *run, const struct st_eve
 	    .status = event->ended.status,
 	    .artifacts = event->ended.artifacts,
 	    .n_artifacts = event->ended.n_artifacts,
+	    .transcript = record_transcript(turn, run, &place, event->ended.transcript),
 	};
 	struct st_clean *error = (struct st_clean *)(uintptr_t)end.error;
 	if (outcome->state == ST_OUTCOME_UNKNOWN) {
@@ -390,7 +392,8 @@ void st_call_lost(struct st_turn *turn, struct st_run *run, int step, int item)
 void st_call_doubt(struct st_turn *turn, struct st_run *run, int step, int item)
 {
 	const struct place place = {.step = step, .k = item, .item = &run->steps[step].items[item]};
-	into_doubt(turn, run, &place, NULL);
+	const struct st_end unknown = {.by = "stint"};
+	into_doubt(turn, run, &place, &unknown);
 }
 
 struct st_end st_call_resolved(const struct st_resolution *resolution,

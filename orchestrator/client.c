@@ -141,7 +141,7 @@ static void take_off(struct ask *ask, struct st_grant *grant)
 	call.flight->grant = grant;
 	call.flight->state = ST_HOLD_SENT; /* from now on it may have been */
 	call.flight->idempotence = ST_UNREPEATABLE;
-	call.flight->since = turn->now;
+	call.flight->since = st_run_at(turn, run);
 	call.expires_at = st_add_saturating(turn->now, ask->hold->ttl_seconds * 1000);
 	memcpy(call.kind, ask->hold->kind, sizeof call.kind);
 	st_client_add(run, &call);

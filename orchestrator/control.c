@@ -22,7 +22,7 @@ static void cancel(struct st_turn *turn, struct st_run *run, struct st_clean *re
 		st_run_close_halt(turn, run, "cancelled", NULL);
 	}
 	st_run_stop(turn, run, ST_RUN_CANCELLED);
-	st_run_emit(turn, run, "run.cancelled", ST_ABOUT_RUN, st_tell_by(turn, reason));
+	st_run_emit(turn, run, "run.cancelled", ST_ABOUT_RUN, st_tell_cancelled(turn, run, reason));
 	st_clean_free(reason);
 	turn->answer = run;
 }
@@ -58,7 +58,7 @@ static void resume(struct st_turn *turn, struct st_run *run, struct st_clean *re
 	run->paused = false;
 	if (run->halt.kind == ST_HALT_PAUSED) {
 		st_run_close_halt(turn, run, "resumed", reason);
-		st_run_continue(turn, run, "paused");
+		st_run_continue(turn, run, "paused", reason);
 	} else {
 		st_run_emit(turn, run, "run.resumed", ST_ABOUT_RUN, st_tell_by(turn, reason));
 		st_clean_free(reason);

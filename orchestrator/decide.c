@@ -87,7 +87,7 @@ static void apply_grants(struct st_turn *turn, struct st_run *run, const struct 
 		row->step = asked->scope == ST_SCOPE_STEP ? run->halt.step : -1;
 		row->meter = asked->meter;
 		row->amount = asked->amount;
-		row->at = turn->now;
+		row->at = st_run_at(turn, run);
 		memcpy(row->by, turn->actor->name, sizeof row->by);
 		row->reason = st_clean_copy(granted->reason);
 	}
@@ -171,7 +171,7 @@ static void decide_grant(struct st_turn *turn, struct st_run *run, const struct 
 	st_run_emit(turn, run, "decision.granted", halt_about(&halt),
 		    st_tell_granted(turn, &granted));
 	st_run_close_halt(turn, run, "granted", reason);
-	st_run_continue(turn, run, "granted");
+	st_run_continue(turn, run, "granted", NULL);
 	end_asking(turn, run, &halt);
 	turn->answer = run;
 }
@@ -192,15 +192,14 @@ static void decide_deny(struct st_turn *turn, struct st_run *run, const struct s
 	struct st_clean *why = st_clean_copy(reason);
 	st_run_close_halt(turn, run, "denied", reason);
 	if (item != NULL && item->state == ST_ITEM_ASKING) {
-		st_run_continue(turn, run, "denied");
+		st_run_continue(turn, run, "denied", NULL);
 		st_item_fail(turn, run, halt.step, halt.item, (struct st_failure){"denied", why});
 	} else { /* the run as a whole: its wall clock, or a call of a client */
 		memcpy(run->error_code, "denied", sizeof "denied");
 		st_clean_free(run->error);
-		run->error = why;
+		run->error = why != NULL ? why : st_tell_text(turn, "denied");
 		st_run_stop(turn, run, ST_RUN_FAILED);
-		st_run_emit(turn, run, "run.failed", ST_ABOUT_RUN,
-			    st_tell_error(turn, run->error_code, run->error));
+		st_run_emit(turn, run, "run.failed", ST_ABOUT_RUN, st_tell_failed(turn, run));
 	}
 	turn->answer = run;
 }

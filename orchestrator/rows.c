@@ -129,6 +129,15 @@ static void single_step_rows(const struct st_core *core, struct st_run *run, int
 	step->dirty = false;
 }
 
+/* The row of an item says of itself what a step's row says of the step. */
+static enum st_step_state state_of_item(enum st_item_state state)
+{
+	return state == ST_ITEM_SUCCEEDED   ? ST_STEP_SUCCEEDED
+	       : state == ST_ITEM_FAILED    ? ST_STEP_FAILED
+	       : state == ST_ITEM_CANCELLED ? ST_STEP_CANCELLED
+					    : ST_STEP_RUNNING;
+}
+
 static void many_step_rows(const struct st_core *core, struct st_run *run, int i,
 			   struct st_rows *rows)
 {
@@ -149,6 +158,7 @@ static void many_step_rows(const struct st_core *core, struct st_run *run, int i
 		}
 		struct st_row_step *row = new_step_row(run, i, k + 1, rows);
 		row->insert = !item->stored;
+		row->state = state_of_item(item->state);
 		row->started_at = item->started_at;
 		row->ended_at = item->ended_at;
 		fill_item(core, item, row);

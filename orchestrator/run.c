@@ -28,6 +28,11 @@ static void keep_wall_clock(struct st_turn *turn, struct st_run *run)
 	run->accounts.dirty = true;
 }
 
+st_time st_run_at(const struct st_turn *turn, const struct st_run *run)
+{
+	return turn->now > run->last_at ? turn->now : run->last_at;
+}
+
 void st_run_move(struct st_turn *turn, struct st_run *run, enum st_run_state to)
 {
 	assert(st_machine_allows(&st_run_machine, (int)run->state, (int)to));
@@ -38,11 +43,11 @@ void st_run_move(struct st_turn *turn, struct st_run *run, enum st_run_state to)
 	if (to == ST_RUN_RUNNING) {
 		run->active_at = turn->now;
 		if (run->started_at == ST_TIME_NONE) {
-			run->started_at = turn->now;
+			run->started_at = st_run_at(turn, run);
 		}
 	}
 	if (st_machine_final(&st_run_machine, (int)to)) {
-		run->ended_at = turn->now;
+		run->ended_at = st_run_at(turn, run);
 	}
 	st_core_touch(turn->core, run);
 }
@@ -54,10 +59,10 @@ void st_step_move(struct st_turn *turn, struct st_run *run, int step, enum st_st
 	s->state = to;
 	s->dirty = true;
 	if (to == ST_STEP_RUNNING) {
-		s->started_at = turn->now;
+		s->started_at = st_run_at(turn, run);
 	}
 	if (st_machine_final(&st_step_machine, (int)to)) {
-		s->ended_at = turn->now;
+		s->ended_at = st_run_at(turn, run);
 	}
 	st_core_touch(turn->core, run);
 }
@@ -68,11 +73,14 @@ void st_item_move(struct st_turn *turn, struct st_run *run, struct st_item *item
 	assert(st_machine_allows(&st_item_machine, (int)item->state, (int)to));
 	item->state = to;
 	item->dirty = true;
+	if (to != ST_ITEM_SLEEPING) {
+		item->due = ST_TIME_NONE;
+	}
 	if (to == ST_ITEM_CALLING && item->started_at == ST_TIME_NONE) {
-		item->started_at = turn->now;
+		item->started_at = st_run_at(turn, run);
 	}
 	if (st_machine_final(&st_item_machine, (int)to)) {
-		item->ended_at = turn->now;
+		item->ended_at = st_run_at(turn, run);
 	}
 	st_core_touch(turn->core, run);
 }
@@ -84,7 +92,7 @@ void st_run_emit(struct st_turn *turn, struct st_run *run, const char *type, str
 	event->run_no = run->no;
 	event->run = run->id;
 	event->seq = ++run->seq;
-	event->at = turn->now > run->last_at ? turn->now : run->last_at;
+	event->at = st_run_at(turn, run);
 	run->last_at = event->at;
 	event->type = type;
 	event->call = about.call;
@@ -264,7 +272,7 @@ void st_run_halt(struct st_turn *turn, struct st_run *run, const struct st_halt 
 	assert(run->halt.kind == ST_HALT_NONE);
 	run->halt = *halt;
 	run->halt.id = st_id_next(&turn->ids);
-	run->halt.since = turn->now;
+	run->halt.since = st_run_at(turn, run);
 	if (halt->verdict != NULL) {
 		run->halt.verdict = st_alloc(sizeof *halt->verdict);
 		*run->halt.verdict = *halt->verdict;
@@ -277,16 +285,17 @@ void st_run_halt(struct st_turn *turn, struct st_run *run, const struct st_halt 
 	row->step = halt->step;
 	row->item = halt->item;
 	row->call = halt->call;
-	row->since = turn->now;
+	row->since = st_run_at(turn, run);
 	row->decided_at = ST_TIME_NONE;
 	memcpy(row->params_hash, halt->params_hash, sizeof row->params_hash);
 	struct st_about about = {.step = halt->step, .item = halt->item, .call = halt->call};
+	st_run_count_time(run, turn->now);
 	if (halt->verdict != NULL) {
 		row->verdict = st_tell_verdict(turn, halt->verdict);
 		st_run_emit(turn, run, "verdict.refused", about, st_clean_copy(row->verdict));
 	}
 	st_run_emit(turn, run, halt->kind == ST_HALT_PAUSED ? "run.paused" : "run.halted", about,
-		    st_tell_halted(turn, &run->halt, intent));
+		    st_tell_halted(turn, run, intent));
 	row->intent = intent;
 	st_run_move(turn, run, ST_RUN_HALTED);
 }
@@ -317,7 +326,7 @@ void st_run_close_halt(struct st_turn *turn, struct st_run *run, const char *dec
 	struct st_row_halt *row = st_rows_add_halt(&turn->update->rows);
 	row->id = run->halt.id;
 	row->run_no = run->no;
-	row->decided_at = turn->now;
+	row->decided_at = st_run_at(turn, run);
 	(void)snprintf(row->decision, sizeof row->decision, "%s", decision);
 	memcpy(row->by, turn->actor->name, sizeof row->by);
 	row->reason = reason;
@@ -326,12 +335,13 @@ void st_run_close_halt(struct st_turn *turn, struct st_run *run, const char *dec
 	st_core_mark(turn->core, run);
 }
 
-void st_run_continue(struct st_turn *turn, struct st_run *run, const char *why)
+void st_run_continue(struct st_turn *turn, struct st_run *run, const char *why,
+		     const struct st_clean *reason)
 {
 	assert(run->state == ST_RUN_HALTED);
 	assert(run->halt.kind == ST_HALT_NONE);
 	st_run_move(turn, run, ST_RUN_RUNNING);
-	st_run_emit(turn, run, "run.resumed", ST_ABOUT_RUN, st_tell_resumed(turn, why));
+	st_run_emit(turn, run, "run.resumed", ST_ABOUT_RUN, st_tell_resumed(turn, why, reason));
 }
 
 void st_run_resolved(struct st_turn *turn, struct st_run *run, struct st_id call,
@@ -342,5 +352,5 @@ void st_run_resolved(struct st_turn *turn, struct st_run *run, struct st_id call
 		return;
 	}
 	st_run_close_halt(turn, run, "resolved", reason);
-	st_run_continue(turn, run, "resolved");
+	st_run_continue(turn, run, "resolved", NULL);
 }

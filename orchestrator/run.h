@@ -26,6 +26,8 @@ void st_run_emit(struct st_turn *turn, struct st_run *run, const char *type, str
 		 struct st_clean *data);
 
 /* All scopes that a call of this step touches. */
+/* What the rows of this turn say as their time: now, but never before what the run has said. */
+st_time st_run_at(const struct st_turn *turn, const struct st_run *run);
 struct st_chain st_run_chain(struct st_run *run, int step);
 /* Time spent running so far. */
 int64_t st_run_active_ms(const struct st_run *run, st_time now);
@@ -51,6 +53,7 @@ void st_run_close_halt(struct st_turn *turn, struct st_run *run, const char *dec
 void st_run_resolved(struct st_turn *turn, struct st_run *run, struct st_id call,
 		     struct st_clean *reason);
 /* From halted to running, or to the next halt (a pause, a call in doubt). */
-void st_run_continue(struct st_turn *turn, struct st_run *run, const char *why);
+void st_run_continue(struct st_turn *turn, struct st_run *run, const char *why,
+		     const struct st_clean *reason);
 
 #endif

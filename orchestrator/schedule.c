@@ -178,7 +178,6 @@ static void wake_items(struct st_turn *turn, struct st_run *run)
 			if (item->state != ST_ITEM_SLEEPING || item->due > turn->now) {
 				continue;
 			}
-			item->due = ST_TIME_NONE;
 			if (step->kind->via == ST_VIA_TIMER) {
 				st_item_succeed(turn, run, i, k);
 			} else if (step->kind->via == ST_VIA_CLIENT) {
@@ -222,11 +221,10 @@ static void end_run_if_done(struct st_turn *turn, struct st_run *run)
 	}
 	if (run->failing) {
 		st_run_move(turn, run, ST_RUN_FAILED);
-		st_run_emit(turn, run, "run.failed", ST_ABOUT_RUN,
-			    st_tell_error(turn, run->error_code, run->error));
+		st_run_emit(turn, run, "run.failed", ST_ABOUT_RUN, st_tell_failed(turn, run));
 	} else if (run->n_clients == 0) { /* else their ends are waited for */
 		st_run_move(turn, run, ST_RUN_SUCCEEDED);
-		st_run_emit(turn, run, "run.succeeded", ST_ABOUT_RUN, st_tell_nothing(turn));
+		st_run_emit(turn, run, "run.succeeded", ST_ABOUT_RUN, st_tell_succeeded(turn, run));
 	}
 }
 

@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "orchestrator/tell_part.h"
 #include "redact/redact.h"
 
 #define LITERAL(text) st_clean_add_literal(&b, text)
@@ -13,13 +14,6 @@ static const struct st_redactor *redactor_of(const struct st_turn *turn)
 	return turn->core->options.redactor;
 }
 
-static struct st_clean_builder begin(const struct st_turn *turn)
-{
-	struct st_clean_builder b;
-	st_clean_builder_init(&b, redactor_of(turn));
-	return b;
-}
-
 struct st_clean *st_tell_text(const struct st_turn *turn, const char *text)
 {
 	return text != NULL ? st_redact_text(redactor_of(turn), text, strlen(text)) : NULL;
@@ -27,51 +21,14 @@ struct st_clean *st_tell_text(const struct st_turn *turn, const char *text)
 
 struct st_clean *st_tell_nothing(const struct st_turn *turn)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{}");
 	return st_clean_builder_finish(&b);
 }
 
-static void add_clean_or_null(struct st_clean_builder *b, const struct st_clean *clean)
-{
-	if (clean != NULL) {
-		st_clean_add_clean(b, clean);
-	} else {
-		st_clean_add_literal(b, "null");
-	}
-}
-
-static void add_bool(struct st_clean_builder *b, bool value)
-{
-	if (value) {
-		st_clean_add_literal(b, "true");
-	} else {
-		st_clean_add_literal(b, "false");
-	}
-}
-
-static void add_amounts(struct st_clean_builder *b, const struct st_amounts *amounts)
-{
-	bool first = true;
-	st_clean_add_literal(b, "{");
-	for (int m = 0; m < ST_METER_COUNT; m++) {
-		if (amounts->of[m] == 0) {
-			continue;
-		}
-		if (!first) {
-			st_clean_add_literal(b, ",");
-		}
-		first = false;
-		st_clean_add_name(b, st_meter_name((enum st_meter)m));
-		st_clean_add_literal(b, ":");
-		st_clean_add_int(b, amounts->of[m]);
-	}
-	st_clean_add_literal(b, "}");
-}
-
 struct st_clean *st_tell_submitted(const struct st_turn *turn, const struct st_run *run)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{\"name\":");
 	st_clean_add_name(&b, run->def->name);
 	LITERAL(",\"kind\":");
@@ -79,14 +36,14 @@ struct st_clean *st_tell_submitted(const struct st_turn *turn, const struct st_r
 	LITERAL(",\"by\":");
 	st_clean_add_name(&b, run->submitted_by);
 	LITERAL(",\"envelope\":");
-	add_amounts(&b, &run->def->envelope.run);
+	st_tell_add_amounts(&b, &run->def->envelope.run);
 	LITERAL("}");
 	return st_clean_builder_finish(&b);
 }
 
 struct st_clean *st_tell_started(const struct st_turn *turn, const struct st_run *run, int step)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{\"uses\":");
 	st_clean_add_name(&b, run->steps[step].kind->name);
 	if (run->def->steps[step].for_each != NULL) {
@@ -97,22 +54,55 @@ struct st_clean *st_tell_started(const struct st_turn *turn, const struct st_run
 	return st_clean_builder_finish(&b);
 }
 
-static void add_actor(struct st_clean_builder *b, const struct st_turn *turn)
+static void add_active(struct st_clean_builder *b, const struct st_run *run)
 {
-	st_clean_add_literal(b, "\"by\":");
-	st_clean_add_name(b, turn->actor->name);
-	if (turn->actor->embedded) {
-		st_clean_add_literal(b, ",\"embedded\":true");
-	}
+	st_clean_add_literal(b, "\"active_ms\":");
+	st_clean_add_int(b, run->active_ms);
+}
+
+struct st_clean *st_tell_succeeded(const struct st_turn *turn, const struct st_run *run)
+{
+	struct st_clean_builder b = st_tell_begin(turn);
+	LITERAL("{");
+	add_active(&b, run);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+struct st_clean *st_tell_failed(const struct st_turn *turn, const struct st_run *run)
+{
+	struct st_clean_builder b = st_tell_begin(turn);
+	LITERAL("{\"code\":");
+	st_clean_add_name(&b, run->error_code[0] != '\0' ? run->error_code : "unknown");
+	LITERAL(",\"error\":");
+	st_tell_add_text(&b, run->error);
+	LITERAL(",");
+	add_active(&b, run);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
+struct st_clean *st_tell_cancelled(const struct st_turn *turn, const struct st_run *run,
+				   const struct st_clean *reason)
+{
+	struct st_clean_builder b = st_tell_begin(turn);
+	LITERAL("{");
+	st_tell_add_actor(&b, turn);
+	LITERAL(",\"reason\":");
+	st_tell_add_text(&b, reason);
+	LITERAL(",");
+	add_active(&b, run);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
 }
 
 struct st_clean *st_tell_by(const struct st_turn *turn, const struct st_clean *reason)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{");
-	add_actor(&b, turn);
+	st_tell_add_actor(&b, turn);
 	LITERAL(",\"reason\":");
-	add_clean_or_null(&b, reason);
+	st_tell_add_text(&b, reason);
 	LITERAL("}");
 	return st_clean_builder_finish(&b);
 }
@@ -120,11 +110,11 @@ struct st_clean *st_tell_by(const struct st_turn *turn, const struct st_clean *r
 struct st_clean *st_tell_error(const struct st_turn *turn, const char *code,
 			       const struct st_clean *error)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{\"code\":");
 	st_clean_add_name(&b, code[0] != '\0' ? code : "unknown");
 	LITERAL(",\"error\":");
-	add_clean_or_null(&b, error);
+	st_tell_add_text(&b, error);
 	LITERAL("}");
 	return st_clean_builder_finish(&b);
 }
@@ -132,15 +122,15 @@ struct st_clean *st_tell_error(const struct st_turn *turn, const char *code,
 struct st_clean *st_tell_held(const struct st_turn *turn, const struct st_flight *flight,
 			      const struct st_clean *intent)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{\"hold\":");
 	st_clean_add_id(&b, st_grant_hold(flight->grant), ST_ID_HOLD);
 	LITERAL(",\"attempt\":");
 	st_clean_add_int(&b, st_grant_attempt(flight->grant));
 	LITERAL(",\"amounts\":");
-	add_amounts(&b, st_grant_amounts(flight->grant));
+	st_tell_add_amounts(&b, st_grant_amounts(flight->grant));
 	LITERAL(",\"intent\":");
-	add_clean_or_null(&b, intent);
+	st_tell_add_text(&b, intent);
 	if (flight->counting) {
 		LITERAL(",\"purpose\":\"count\"");
 	}
@@ -148,29 +138,22 @@ struct st_clean *st_tell_held(const struct st_turn *turn, const struct st_flight
 	return st_clean_builder_finish(&b);
 }
 
-static void add_time(struct st_clean_builder *b, st_time at)
-{
-	char text[ST_TIME_TEXT_MAX];
-	(void)st_time_format(at, text);
-	st_clean_add_text(b, text, strlen(text));
-}
-
 struct st_clean *st_tell_client_held(const struct st_turn *turn, const struct st_client_call *call,
 				     const struct st_clean *intent)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{\"hold\":");
 	st_clean_add_id(&b, st_grant_hold(call->flight->grant), ST_ID_HOLD);
 	LITERAL(",\"attempt\":");
 	st_clean_add_int(&b, st_grant_attempt(call->flight->grant));
 	LITERAL(",\"amounts\":");
-	add_amounts(&b, st_grant_amounts(call->flight->grant));
+	st_tell_add_amounts(&b, st_grant_amounts(call->flight->grant));
 	LITERAL(",\"intent\":");
 	st_clean_add_clean(&b, intent);
 	LITERAL(",\"expires_at\":");
-	add_time(&b, call->expires_at);
+	st_tell_add_time(&b, call->expires_at);
 	LITERAL(",");
-	add_actor(&b, turn);
+	st_tell_add_actor(&b, turn);
 	LITERAL("}");
 	return st_clean_builder_finish(&b);
 }
@@ -194,19 +177,19 @@ static void add_client_call(struct st_clean_builder *b, const struct st_run *run
 	st_clean_add_literal(b, ",\"kind\":");
 	st_clean_add_name(b, call->kind);
 	st_clean_add_literal(b, ",\"amounts\":");
-	add_amounts(b, st_grant_amounts(grant));
+	st_tell_add_amounts(b, st_grant_amounts(grant));
 }
 
 struct st_clean *st_tell_client_call(const struct st_turn *turn, const struct st_run *run,
 				     const struct st_client_call *call)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	char key[ST_GRANT_KEY_MAX];
 	add_client_call(&b, run, call);
 	LITERAL(",\"idempotency_key\":");
 	st_clean_add_name(&b, st_grant_key(call->flight->grant, key));
 	LITERAL(",\"expires_at\":");
-	add_time(&b, call->expires_at);
+	st_tell_add_time(&b, call->expires_at);
 	LITERAL("}");
 	return st_clean_builder_finish(&b);
 }
@@ -214,7 +197,7 @@ struct st_clean *st_tell_client_call(const struct st_turn *turn, const struct st
 struct st_clean *st_tell_settled(const struct st_turn *turn, const struct st_run *run,
 				 const struct st_settled *settled)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	const struct st_amounts *held = st_grant_amounts(settled->call->flight->grant);
 	struct st_amounts used = {{0}};
 	struct st_amounts overrun = {{0}};
@@ -229,26 +212,26 @@ struct st_clean *st_tell_settled(const struct st_turn *turn, const struct st_run
 									  ? ST_HOLD_VOIDED
 									  : ST_HOLD_SETTLED));
 	LITERAL(",\"usage\":");
-	add_amounts(&b, &used);
+	st_tell_add_amounts(&b, &used);
 	LITERAL(",\"overrun\":");
-	add_amounts(&b, &overrun);
+	st_tell_add_amounts(&b, &overrun);
 	LITERAL(",\"estimated\":");
-	add_bool(&b, settled->estimated);
+	st_tell_add_bool(&b, settled->estimated);
 	LITERAL(",\"by\":");
 	st_clean_add_name(&b, turn->actor->name);
 	LITERAL(",\"at\":");
-	add_time(&b, turn->now);
+	st_tell_add_time(&b, turn->now);
 	LITERAL("}");
 	return st_clean_builder_finish(&b);
 }
 
 struct st_clean *st_tell_reported(const struct st_turn *turn, bool succeeded)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{\"succeeded\":");
-	add_bool(&b, succeeded);
+	st_tell_add_bool(&b, succeeded);
 	LITERAL(",");
-	add_actor(&b, turn);
+	st_tell_add_actor(&b, turn);
 	LITERAL("}");
 	return st_clean_builder_finish(&b);
 }
@@ -256,7 +239,7 @@ struct st_clean *st_tell_reported(const struct st_turn *turn, bool succeeded)
 struct st_clean *st_tell_sent(const struct st_turn *turn, const struct st_flight *flight,
 			      int resends)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{\"attempt\":");
 	st_clean_add_int(&b, st_grant_attempt(flight->grant));
 	if (resends > 0) {
@@ -269,7 +252,7 @@ struct st_clean *st_tell_sent(const struct st_turn *turn, const struct st_flight
 
 struct st_clean *st_tell_clamped(const struct st_turn *turn, const struct st_clamp *clamp)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{\"what\":");
 	st_clean_add_name(&b, clamp->what);
 	LITERAL(",\"asked\":");
@@ -305,9 +288,9 @@ static void add_refusal(struct st_clean_builder *b, const struct st_refusal *r)
 
 struct st_clean *st_tell_verdict(const struct st_turn *turn, const struct st_verdict *verdict)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{\"allowed\":");
-	add_bool(&b, verdict->allowed);
+	st_tell_add_bool(&b, verdict->allowed);
 	LITERAL(",\"refused\":[");
 	for (size_t i = 0; i < verdict->n_refused; i++) {
 		if (i > 0) {
@@ -321,32 +304,21 @@ struct st_clean *st_tell_verdict(const struct st_turn *turn, const struct st_ver
 	return st_clean_builder_finish(&b);
 }
 
-static void add_hash(struct st_clean_builder *b, const uint8_t hash[ST_HASH_BYTES])
-{
-	static const char hex[] = "0123456789abcdef";
-	char text[2 * ST_HASH_BYTES + 1];
-	for (int i = 0; i < ST_HASH_BYTES; i++) {
-		text[2 * i] = hex[hash[i] >> 4];
-		text[2 * i + 1] = hex[hash[i] & 15];
-	}
-	text[2 * ST_HASH_BYTES] = '\0';
-	st_clean_add_name(b, text);
-}
-
 struct st_clean *st_tell_params_hash(const struct st_turn *turn,
 				     const uint8_t params_hash[ST_HASH_BYTES])
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{\"params_hash\":");
-	add_hash(&b, params_hash);
+	st_tell_add_hash(&b, params_hash);
 	LITERAL("}");
 	return st_clean_builder_finish(&b);
 }
 
-struct st_clean *st_tell_halted(const struct st_turn *turn, const struct st_halt *halt,
+struct st_clean *st_tell_halted(const struct st_turn *turn, const struct st_run *run,
 				const struct st_clean *intent)
 {
-	struct st_clean_builder b = begin(turn);
+	const struct st_halt *halt = &run->halt;
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{\"halt\":");
 	st_clean_add_id(&b, halt->id, ST_ID_HALT);
 	LITERAL(",\"kind\":");
@@ -355,19 +327,28 @@ struct st_clean *st_tell_halted(const struct st_turn *turn, const struct st_halt
 		LITERAL(",\"intent\":");
 		st_clean_add_clean(&b, intent);
 	}
-	if (halt->kind == ST_HALT_DANGEROUS) {
+	if (!sodium_is_zero(halt->params_hash, sizeof halt->params_hash)) {
 		LITERAL(",\"params_hash\":");
-		add_hash(&b, halt->params_hash);
+		st_tell_add_hash(&b, halt->params_hash);
 	}
+	LITERAL(",");
+	add_active(&b, run);
 	LITERAL("}");
 	return st_clean_builder_finish(&b);
 }
 
-struct st_clean *st_tell_resumed(const struct st_turn *turn, const char *why)
+struct st_clean *st_tell_resumed(const struct st_turn *turn, const char *why,
+				 const struct st_clean *reason)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{\"after\":");
 	st_clean_add_name(&b, why);
+	if (strcmp(why, "paused") == 0) {
+		LITERAL(",");
+		st_tell_add_actor(&b, turn);
+		LITERAL(",\"reason\":");
+		st_tell_add_text(&b, reason);
+	}
 	LITERAL("}");
 	return st_clean_builder_finish(&b);
 }
@@ -375,7 +356,7 @@ struct st_clean *st_tell_resumed(const struct st_turn *turn, const char *why)
 struct st_clean *st_tell_retry(const struct st_turn *turn, const struct st_item *item,
 			       const struct st_clean *error)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	char due[ST_TIME_TEXT_MAX];
 	const char *text = st_time_format(item->due, due);
 	LITERAL("{\"attempt\":");
@@ -383,14 +364,14 @@ struct st_clean *st_tell_retry(const struct st_turn *turn, const struct st_item 
 	LITERAL(",\"due\":");
 	st_clean_add_text(&b, text, strlen(text));
 	LITERAL(",\"error\":");
-	add_clean_or_null(&b, error);
+	st_tell_add_text(&b, error);
 	LITERAL("}");
 	return st_clean_builder_finish(&b);
 }
 
 struct st_clean *st_tell_skipped(const struct st_turn *turn, const char *why)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{\"why\":");
 	st_clean_add_name(&b, why);
 	LITERAL("}");
@@ -400,7 +381,7 @@ struct st_clean *st_tell_skipped(const struct st_turn *turn, const char *why)
 struct st_clean *st_tell_limits(const struct st_turn *turn, const struct st_amounts *limits,
 				const struct st_clean *reason)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	bool first = true;
 	LITERAL("{\"limits\":{");
 	for (int m = 0; m < ST_METER_COUNT; m++) {
@@ -416,9 +397,9 @@ struct st_clean *st_tell_limits(const struct st_turn *turn, const struct st_amou
 		st_clean_add_int(&b, limits->of[m]);
 	}
 	LITERAL("},");
-	add_actor(&b, turn);
+	st_tell_add_actor(&b, turn);
 	LITERAL(",\"reason\":");
-	add_clean_or_null(&b, reason);
+	st_tell_add_text(&b, reason);
 	LITERAL("}");
 	return st_clean_builder_finish(&b);
 }
@@ -463,14 +444,24 @@ static void add_artifacts(struct st_clean_builder *b, const struct st_end *end)
 	st_clean_add_literal(b, "]");
 }
 
+struct st_clean *st_tell_doubt(const struct st_turn *turn, const struct st_end *end)
+{
+	struct st_clean_builder b = st_tell_begin(turn);
+	LITERAL("{\"code\":\"call.in_doubt\",\"error\":");
+	st_tell_add_text(&b, end->error);
+	st_tell_add_text_hash(&b, "transcript", end->transcript);
+	LITERAL("}");
+	return st_clean_builder_finish(&b);
+}
+
 struct st_clean *st_tell_end(const struct st_turn *turn, const struct st_end *end)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{\"by\":");
 	st_clean_add_name(&b, end->by);
 	if (!end->voided) {
 		LITERAL(",\"usage\":");
-		add_amounts(&b, end->used);
+		st_tell_add_amounts(&b, end->used);
 	}
 	if (end->estimated) {
 		LITERAL(",\"estimated\":true");
@@ -481,7 +472,7 @@ struct st_clean *st_tell_end(const struct st_turn *turn, const struct st_end *en
 	}
 	if (!st_amounts_are_zero(end->overrun)) {
 		LITERAL(",\"overrun\":");
-		add_amounts(&b, end->overrun);
+		st_tell_add_amounts(&b, end->overrun);
 	}
 	if (end->outcome != NULL) {
 		add_model_usage(&b, &end->outcome->model);
@@ -495,6 +486,12 @@ struct st_clean *st_tell_end(const struct st_turn *turn, const struct st_end *en
 	if (end->n_artifacts > 0) {
 		add_artifacts(&b, end);
 	}
+	st_tell_add_text_hash(&b, "transcript", end->transcript);
+	st_tell_add_text_hash(&b, "citations", end->citations);
+	if (end->outcome != NULL && end->outcome->error_code[0] != '\0') {
+		LITERAL(",\"code\":");
+		st_clean_add_name(&b, end->outcome->error_code);
+	}
 	if (end->error != NULL) {
 		LITERAL(",\"error\":");
 		st_clean_add_clean(&b, end->error);
@@ -506,24 +503,24 @@ struct st_clean *st_tell_end(const struct st_turn *turn, const struct st_end *en
 struct st_clean *st_tell_external_id(const struct st_turn *turn, const struct st_clean *kind,
 				     const struct st_clean *id, const struct st_clean *url)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{\"kind\":");
 	st_clean_add_clean(&b, kind);
 	LITERAL(",\"id\":");
 	st_clean_add_clean(&b, id);
 	LITERAL(",\"url\":");
-	add_clean_or_null(&b, url);
+	st_tell_add_text(&b, url);
 	LITERAL("}");
 	return st_clean_builder_finish(&b);
 }
 
 struct st_clean *st_tell_granted(const struct st_turn *turn, const struct st_granted *granted)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{\"halt\":");
 	st_clean_add_id(&b, granted->halt, ST_ID_HALT);
 	LITERAL(",");
-	add_actor(&b, turn);
+	st_tell_add_actor(&b, turn);
 	if (granted->own_run) {
 		LITERAL(",\"own_run\":true");
 	}
@@ -541,7 +538,7 @@ struct st_clean *st_tell_granted(const struct st_turn *turn, const struct st_gra
 		LITERAL("}");
 	}
 	LITERAL("],\"reason\":");
-	add_clean_or_null(&b, granted->reason);
+	st_tell_add_text(&b, granted->reason);
 	LITERAL("}");
 	return st_clean_builder_finish(&b);
 }
@@ -549,20 +546,20 @@ struct st_clean *st_tell_granted(const struct st_turn *turn, const struct st_gra
 struct st_clean *st_tell_resolved(const struct st_turn *turn, bool happened,
 				  const struct st_clean *reason)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{\"happened\":");
-	add_bool(&b, happened);
+	st_tell_add_bool(&b, happened);
 	LITERAL(",");
-	add_actor(&b, turn);
+	st_tell_add_actor(&b, turn);
 	LITERAL(",\"reason\":");
-	add_clean_or_null(&b, reason);
+	st_tell_add_text(&b, reason);
 	LITERAL("}");
 	return st_clean_builder_finish(&b);
 }
 
 struct st_clean *st_tell_run(const struct st_turn *turn, const struct st_run *run)
 {
-	struct st_clean_builder b = begin(turn);
+	struct st_clean_builder b = st_tell_begin(turn);
 	LITERAL("{\"id\":");
 	st_clean_add_id(&b, run->id, ST_ID_RUN);
 	LITERAL(",\"name\":");

@@ -39,9 +39,16 @@ struct st_clean *st_tell_sent(const struct st_turn *turn, const struct st_flight
 			      int resends);
 struct st_clean *st_tell_clamped(const struct st_turn *turn, const struct st_clamp *clamp);
 struct st_clean *st_tell_verdict(const struct st_turn *turn, const struct st_verdict *verdict);
-struct st_clean *st_tell_halted(const struct st_turn *turn, const struct st_halt *halt,
+struct st_clean *st_tell_halted(const struct st_turn *turn, const struct st_run *run,
 				const struct st_clean *intent);
-struct st_clean *st_tell_resumed(const struct st_turn *turn, const char *why);
+/* `why`; of a pause also who ended it. */
+struct st_clean *st_tell_resumed(const struct st_turn *turn, const char *why,
+				 const struct st_clean *reason);
+/* Each end of a run says how long it ran. */
+struct st_clean *st_tell_succeeded(const struct st_turn *turn, const struct st_run *run);
+struct st_clean *st_tell_failed(const struct st_turn *turn, const struct st_run *run);
+struct st_clean *st_tell_cancelled(const struct st_turn *turn, const struct st_run *run,
+				   const struct st_clean *reason);
 struct st_clean *st_tell_retry(const struct st_turn *turn, const struct st_item *item,
 			       const struct st_clean *error);
 struct st_clean *st_tell_skipped(const struct st_turn *turn, const char *why);
@@ -63,8 +70,12 @@ struct st_end {
 	int status;
 	const struct st_artifact *artifacts;
 	size_t n_artifacts;
+	const struct st_clean *transcript; /* or NULL; told by its hash */
+	const struct st_clean *citations;  /* the same */
 };
 struct st_clean *st_tell_end(const struct st_turn *turn, const struct st_end *end);
+/* A call that nobody knows the end of. */
+struct st_clean *st_tell_doubt(const struct st_turn *turn, const struct st_end *end);
 struct st_clean *st_tell_external_id(const struct st_turn *turn, const struct st_clean *kind,
 				     const struct st_clean *id, const struct st_clean *url);
 

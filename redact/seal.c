@@ -100,3 +100,13 @@ void st_seal_buf_wipe(struct st_buf *buf)
 		sodium_memzero(buf->data, buf->cap);
 	st_buf_fini(buf);
 }
+
+const char *st_seal_key_mark(const struct st_seal_key *key, char out[ST_SEAL_MARK_MAX])
+{
+	static const char said[] = "stint: the seal key of this store";
+	uint8_t mark[crypto_generichash_BYTES];
+	static_assert(2 * sizeof mark + 1 == ST_SEAL_MARK_MAX, "a mark fits");
+	(void)crypto_generichash(mark, sizeof mark, (const uint8_t *)said, sizeof said - 1,
+				 key->bytes, sizeof key->bytes);
+	return sodium_bin2hex(out, ST_SEAL_MARK_MAX, mark, sizeof mark);
+}

@@ -30,6 +30,9 @@ struct st_seal_key {
 void st_seal_key_derive(const struct st_seal_key *instance, struct st_id run,
 			struct st_seal_key *out);
 void st_seal_key_wipe(struct st_seal_key *key);
+#define ST_SEAL_MARK_MAX 65
+/* Says which key it is without telling anything of it: 64 hexadecimal digits; returns out. */
+const char *st_seal_key_mark(const struct st_seal_key *key, char out[ST_SEAL_MARK_MAX]);
 
 /* Borrowed bytes: what is sealed, or the context that a sealed value belongs to. */
 struct st_seal_bytes {

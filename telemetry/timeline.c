@@ -24,11 +24,9 @@ static void put_bytes(crypto_generichash_state *state, const void *bytes, size_t
 	(void)crypto_generichash_update(state, bytes, len);
 }
 
-void st_timeline_link(const uint8_t before[ST_HASH_BYTES], const struct st_row_event *event,
-		      uint8_t out[ST_HASH_BYTES])
+void st_timeline_relink(const uint8_t before[ST_HASH_BYTES], const struct st_link *event,
+			uint8_t out[ST_HASH_BYTES])
 {
-	assert(event->type != NULL);
-	assert(event->data != NULL);
 	crypto_generichash_state state;
 	(void)crypto_generichash_init(&state, NULL, 0, ST_HASH_BYTES);
 	(void)crypto_generichash_update(&state, before, ST_HASH_BYTES);
@@ -39,6 +37,25 @@ void st_timeline_link(const uint8_t before[ST_HASH_BYTES], const struct st_row_e
 	put_bytes(&state, event->step, strlen(event->step));
 	put_number(&state, event->item);
 	(void)crypto_generichash_update(&state, event->call.bytes, sizeof event->call.bytes);
-	put_bytes(&state, st_clean_text(event->data), st_clean_len(event->data));
+	put_bytes(&state, event->data, event->data_len);
 	(void)crypto_generichash_final(&state, out, ST_HASH_BYTES);
+}
+
+void st_timeline_link(const uint8_t before[ST_HASH_BYTES], const struct st_row_event *event,
+		      uint8_t out[ST_HASH_BYTES])
+{
+	assert(event->type != NULL);
+	assert(event->data != NULL);
+	const struct st_link link = {
+	    .run = event->run,
+	    .seq = event->seq,
+	    .at = event->at,
+	    .type = event->type,
+	    .step = event->step,
+	    .item = event->item,
+	    .call = event->call,
+	    .data = st_clean_text(event->data),
+	    .data_len = st_clean_len(event->data),
+	};
+	st_timeline_relink(before, &link, out);
 }

@@ -36,6 +36,7 @@ int st_cli_token_create(struct st_cli *cli);
 int st_cli_token_list(struct st_cli *cli);
 int st_cli_token_revoke(struct st_cli *cli);
 
+int st_cli_audit(struct st_cli *cli);
 int st_cli_doctor(struct st_cli *cli);
 
 #endif

@@ -217,6 +217,7 @@ static const struct st_option sandbox_options[] = {
     END,
 };
 
+static const struct st_option audit_options[] = {STORE_OPTION, END};
 static const struct st_option doctor_options[] = {BACKEND_OPTIONS, CONFIG_OPTION, END};
 
 #define RUN_TEXT                                                                                   \
@@ -332,6 +333,13 @@ const struct st_command st_commands[] = {
     {"sandbox plan", "[--limit NAME=N]… [--workdir DIR] -- CMD…",
      "print what sandbox exec would do", "Runs nothing of it.", "stint sandbox plan -- make test",
      1, -1, sandbox_options, st_cli_sandbox_plan},
+    {"audit", "[RUN] [--store URI]", "prove that the rows of a store agree",
+     "Reads the store, also while a daemon runs or in a copy, and changes nothing: hash chains, "
+     "states, holds and their ends, accounts against what they add up to, decisions, records. "
+     "Names "
+     "the first row that is wrong. Exits with 1 when one is found, with 5 when the store cannot be "
+     "read. Prints a digest of all timelines, to be kept elsewhere.",
+     "stint audit --store sqlite:stint.db", 0, 1, audit_options, st_cli_audit},
     {"doctor", "[--store URI] [--config FILE]", "check what stint needs here",
      "One line each: ok, warn or FAIL. Exits with 1 when something fails.", "stint doctor", 0, 0,
      doctor_options, st_cli_doctor},

@@ -17,9 +17,9 @@
 
 #define URI_PREFIX "sqlite:"
 
-static const char *const migrations[] = {st_sql_sqlite_0001, st_sql_sqlite_0002,
-					 st_sql_sqlite_0003};
-_Static_assert(sizeof migrations / sizeof migrations[0] == ST_SQL_SQLITE_VERSION,
+const char *const st_store_migrations[] = {st_sql_sqlite_0001, st_sql_sqlite_0002,
+					   st_sql_sqlite_0003};
+_Static_assert(sizeof st_store_migrations / sizeof st_store_migrations[0] == ST_SQL_SQLITE_VERSION,
 	       "every migration is listed");
 
 static const char *const writer_pragmas =
@@ -166,7 +166,7 @@ static int migrate(sqlite3 *db, int64_t from, struct st_diag *diag)
 	for (int64_t n = from; n < ST_SQL_SQLITE_VERSION && err == ST_OK; n++) {
 		char version[64];
 		(void)snprintf(version, sizeof version, "PRAGMA user_version=%d", (int)n + 1);
-		err = exec(db, migrations[n], diag, "a migration");
+		err = exec(db, st_store_migrations[n], diag, "a migration");
 		if (err == ST_OK) {
 			err = exec(db, version, diag, "a migration");
 		}
@@ -430,26 +430,14 @@ void st_store_release(struct st_store *store)
 	st_free(store);
 }
 
-#define KEY_MARK_BYTES crypto_generichash_BYTES
-
-/* Says which key it is without telling anything of it. */
-static void key_mark(const struct st_seal_key *key, char out[2 * KEY_MARK_BYTES + 1])
-{
-	static const char said[] = "stint: the seal key of this store";
-	uint8_t mark[KEY_MARK_BYTES];
-	(void)crypto_generichash(mark, sizeof mark, (const uint8_t *)said, sizeof said - 1,
-				 key->bytes, sizeof key->bytes);
-	(void)sodium_bin2hex(out, 2 * KEY_MARK_BYTES + 1, mark, sizeof mark);
-}
-
 /* The first opening marks the store with its key; with another key nothing sealed would open. */
 static int check_key(const struct st_store *store, struct st_diag *diag)
 {
 	sqlite3 *db = store->writer.db;
-	char mark[2 * KEY_MARK_BYTES + 1];
+	char mark[ST_SEAL_MARK_MAX];
 	sqlite3_stmt *stmt = NULL;
 	bool same = false;
-	key_mark(&store->writer.key, mark);
+	st_seal_key_mark(&store->writer.key, mark);
 	int rc = sqlite3_prepare_v2(db,
 				    "INSERT INTO meta VALUES ('seal_key', ?1) ON CONFLICT (name) "
 				    "DO UPDATE SET value = value RETURNING value = ?1",

@@ -122,6 +122,8 @@ struct st_store {
 	void *closed_arg;
 };
 
+/* ST_SQL_SQLITE_VERSION of them. */
+extern const char *const st_store_migrations[];
 /* Sets SQLite up for this process, once, before anything of it is used. */
 void st_store_set_up(void);
 /* What SQLite said, as one of ours. */
