@@ -422,8 +422,8 @@ static int put_event(struct st_store_writer *writer, const struct st_row_event *
 	(void)diag;
 	if (writer->n_events == writer->events_cap) {
 		writer->events_cap = writer->events_cap == 0 ? 1024 : 2 * writer->events_cap;
-		writer->events =
-		    st_realloc(writer->events, writer->events_cap * sizeof writer->events[0]);
+		writer->events = st_realloc(
+		    writer->events, writer->events_cap * sizeof(const struct st_row_event *));
 	}
 	writer->events[writer->n_events++] = row;
 	return ST_OK;
