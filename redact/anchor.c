@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Most text is passed over by one test per offset: four bytes with bit 0x20 set (which makes
- * letters lower case, and some other bytes equal, which does no harm) are hashed into a bit map
+ * Most text is passed over by one test per offset: four bytes are hashed into a bit map
  * that fits in the first-level cache. What passes is looked up exactly, then asked of the rules.
  */
 #include "redact/anchor.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 
+#include "redact/chars.h"
+#include "redact/filter.h"
 #include "schemas/mem.h"
 
-#define FILTER_BITS 17
-#define SLOT_BITS 13
-#define FOLD UINT32_C(0x20202020)
+#define OWN_GRAMS_MAX 6000
+#define RULE_GRAMS_MAX 16 /* of a keyword: its upper and lower case */
 
 struct slot {
 	uint32_t gram;
@@ -25,8 +26,9 @@ struct st_anchors {
 	size_t n;
 	size_t cap;
 	size_t slots_used;
-	struct slot slots[1u << SLOT_BITS];
-	uint8_t filter[1u << (FILTER_BITS - 3)];
+	struct slot *slots;
+	unsigned slot_bits; /* the binary logarithm of how many there are */
+	struct st_filter filter;
 };
 
 /* Parts of the names that keyname.c knows: each of them has one of these. */
@@ -42,29 +44,29 @@ static uint32_t gram_at(const char *at)
 {
 	uint32_t word;
 	memcpy(&word, at, sizeof word);
-	return word | FOLD;
+	return word;
 }
 
-static uint32_t mix(uint32_t gram, unsigned bits)
+static uint32_t slot_of(const struct st_anchors *anchors, uint32_t gram)
 {
-	return (gram * UINT32_C(0x9e3779b1)) >> (32 - bits);
+	return (gram * UINT32_C(0x85ebca6b)) >> (32 - anchors->slot_bits);
 }
 
 static struct slot *slot_find(struct st_anchors *anchors, uint32_t gram)
 {
-	uint32_t i = mix(gram, SLOT_BITS);
+	uint32_t i = slot_of(anchors, gram);
 	while (anchors->slots[i].first != 0 && anchors->slots[i].gram != gram)
-		i = (i + 1) & ((1u << SLOT_BITS) - 1);
+		i = (i + 1) & ((1u << anchors->slot_bits) - 1);
 	return &anchors->slots[i];
 }
 
 static void gram_add(struct st_anchors *anchors, const char text[4], enum st_anchor_kind kind,
-		     const struct st_token *token)
+		     size_t of)
 {
 	uint32_t gram = gram_at(text);
 	struct slot *slot = slot_find(anchors, gram);
 	for (uint16_t i = slot->first; i != 0; i = anchors->items[i].next)
-		if (anchors->items[i].kind == kind && anchors->items[i].token == token)
+		if (anchors->items[i].kind == kind && anchors->items[i].of == of)
 			return;
 	if (anchors->n == anchors->cap) {
 		anchors->cap *= 2;
@@ -72,85 +74,152 @@ static void gram_add(struct st_anchors *anchors, const char text[4], enum st_anc
 	}
 	assert(anchors->n < UINT16_MAX);
 	anchors->items[anchors->n] =
-	    (struct st_anchor){.kind = kind, .token = token, .next = slot->first};
+	    (struct st_anchor){.kind = (uint8_t)kind, .of = (uint16_t)of, .next = slot->first};
 	anchors->slots_used += slot->first == 0;
-	assert(anchors->slots_used < (1u << SLOT_BITS) * 3 / 4);
+	assert(anchors->slots_used < (1u << anchors->slot_bits) * 3 / 4);
 	*slot = (struct slot){.gram = gram, .first = (uint16_t)anchors->n++};
-	uint32_t hash = mix(gram, FILTER_BITS);
-	anchors->filter[hash >> 3] |= (uint8_t)(1u << (hash & 7));
+	st_filter_add(&anchors->filter, text);
 }
 
-/* A prefix of fewer than four bytes is followed by any byte that its body may begin with. */
-static void token_add(struct st_anchors *anchors, const struct st_token *token)
+/* The same in upper and lower case, and mixed. */
+static void gram_add_folded(struct st_anchors *anchors, const char text[4],
+			    enum st_anchor_kind kind, size_t of)
 {
-	char text[4] = {0};
-	size_t len = strlen(token->prefix);
-	memcpy(text, token->prefix, len < 4 ? len : 4);
-	if (len >= 4) {
-		gram_add(anchors, text, ST_ANCHOR_TOKEN, token);
-		return;
-	}
-	assert(len == 2 || len == 3);
-	for (int a = 0; a < 128; a++) {
-		text[2] = len == 3 ? token->prefix[2] : (char)a;
-		if (len == 2 && !st_alphabet_has(token->parts[0].alphabet, (char)a))
-			continue;
-		for (int b = 0; b < 128; b++) {
-			text[3] = (char)b;
-			if (st_alphabet_has(token->parts[0].alphabet, (char)b))
-				gram_add(anchors, text, ST_ANCHOR_TOKEN, token);
+	for (unsigned mask = 0; mask < 16; mask++) {
+		char variant[4];
+		bool same = false;
+		for (unsigned i = 0; i < 4; i++) {
+			bool upper = (mask >> i) & 1;
+			variant[i] = text[i];
+			same |= upper && !(text[i] >= 'a' && text[i] <= 'z');
+			if (upper)
+				variant[i] = (char)(text[i] & ~0x20);
 		}
-		if (len == 3)
-			break;
+		if (!same)
+			gram_add(anchors, variant, kind, of);
 	}
 }
 
-/* A Discord token begins with a number's digits in base64: these are all its possible starts. */
-static void discord_add(struct st_anchors *anchors)
+/* The sets of bytes that may stand in the four places from a token's anchor on. */
+static void anchor_sets(const struct st_tokens *tokens, const struct st_token *token,
+			struct st_class sets[4])
 {
-	static const char THIRD[] = "AEIMQUYcgk";
-	static const char FOURTH[] = "wxyz012345";
-	for (size_t i = 0; i < 3 * 4 * 10 * 10; i++) {
-		char text[4] = {"MNO"[i % 3], "DTjz"[i / 3 % 4], THIRD[i / 12 % 10],
-				FOURTH[i / 120]};
-		gram_add(anchors, text, ST_ANCHOR_TOKEN, &st_token_discord);
+	size_t n = 0;
+	for (size_t i = token->anchor; i < token->n && n < 4; i++) {
+		const struct st_token_part *part = &token->parts[i];
+		size_t len = part->literal != NULL ? part->len : part->min;
+		for (size_t j = 0; j < len && n < 4; j++, n++) {
+			sets[n] = (struct st_class){{0}};
+			if (part->literal == NULL)
+				sets[n] = tokens->classes[part->class];
+			else
+				sets[n].bits[part->literal[j] >> 6] |= UINT64_C(1)
+								       << (part->literal[j] & 63);
+		}
+	}
+	assert(n == 4);
+}
+
+#define GRAMS_MAX 4200 /* of one row: more would be found everywhere */
+
+static void token_add(struct st_anchors *anchors, const struct st_tokens *tokens,
+		      const struct st_token *token)
+{
+	struct st_class sets[4];
+	char members[4][128];
+	size_t n[4] = {0};
+	size_t all = 1;
+	anchor_sets(tokens, token, sets);
+	for (size_t i = 0; i < 4; i++) {
+		for (int c = 0; c < 128; c++)
+			if (st_class_has(&sets[i], (char)c))
+				members[i][n[i]++] = (char)c;
+		all *= n[i];
+	}
+	assert(all > 0 && all <= GRAMS_MAX);
+	for (size_t i = 0; i < all; i++) {
+		size_t rest = i;
+		char text[4];
+		for (size_t j = 0; j < 4; j++) {
+			text[j] = members[j][rest % n[j]];
+			rest /= n[j];
+		}
+		gram_add(anchors, text, ST_ANCHOR_TOKEN, (size_t)(token - tokens->items));
 	}
 }
 
 static void keys_add(struct st_anchors *anchors)
 {
 	for (size_t i = 0; i < sizeof KEY_GRAMS / sizeof KEY_GRAMS[0]; i++)
-		gram_add(anchors, KEY_GRAMS[i], ST_ANCHOR_KEY, NULL);
+		gram_add_folded(anchors, KEY_GRAMS[i], ST_ANCHOR_KEY, 0);
 	for (size_t i = 0; i < sizeof KEY_SHORT / sizeof KEY_SHORT[0]; i++)
 		for (size_t j = 0; j < sizeof KEY_BEHIND - 1; j++) {
 			char text[4];
 			memcpy(text, KEY_SHORT[i], 3);
 			text[3] = KEY_BEHIND[j];
-			gram_add(anchors, text, ST_ANCHOR_KEY, NULL);
+			gram_add_folded(anchors, text, ST_ANCHOR_KEY, 0);
 		}
 }
 
-struct st_anchors *st_anchors_new(void)
+/* Each keyword by its first four bytes, in any case. */
+static void rule_add(struct st_anchors *anchors, const struct st_rule *rule)
+{
+	const char *keyword;
+	for (size_t k = 0; (keyword = st_rule_keyword(rule, k)) != NULL; k++) {
+		char text[4];
+		for (size_t i = 0; i < 4; i++)
+			text[i] = st_char_lower(keyword[i]);
+		gram_add_folded(anchors, text, ST_ANCHOR_RULE, st_rule_number(rule));
+	}
+}
+
+/* A quarter of the slots stays empty. */
+static unsigned slot_bits_for(const struct st_rules *rules)
+{
+	size_t grams = OWN_GRAMS_MAX;
+	for (size_t i = 0; i < st_rules_count(rules); i++)
+		for (size_t k = 0; st_rule_keyword(st_rules_get(rules, i), k) != NULL; k++)
+			grams += RULE_GRAMS_MAX;
+	unsigned bits = 13;
+	while (((size_t)3 << bits) / 4 < grams)
+		bits++;
+	return bits;
+}
+
+struct st_anchors *st_anchors_new(const struct st_tokens *tokens, const struct st_rules *rules)
 {
 	struct st_anchors *anchors = st_alloc(sizeof *anchors);
 	anchors->n = 1;
-	anchors->cap = 256;
+	anchors->cap = 8192;
+	anchors->slot_bits = slot_bits_for(rules);
+	anchors->slots = st_alloc_array((size_t)1 << anchors->slot_bits, sizeof *anchors->slots);
 	anchors->items = st_alloc_array(anchors->cap, sizeof *anchors->items);
-	for (size_t i = 0; i < st_tokens_n; i++)
-		token_add(anchors, &st_tokens[i]);
-	discord_add(anchors);
+	for (size_t i = 0; i < tokens->n; i++)
+		token_add(anchors, tokens, &tokens->items[i]);
+	for (size_t i = 0; i < st_rules_count(rules); i++)
+		rule_add(anchors, st_rules_get(rules, i));
 	keys_add(anchors);
-	gram_add(anchors, "bear", ST_ANCHOR_BEARER, NULL);
-	gram_add(anchors, "-beg", ST_ANCHOR_PEM_BEGIN, NULL);
-	gram_add(anchors, "-end", ST_ANCHOR_PEM_END, NULL);
-	gram_add(anchors, "[red", ST_ANCHOR_MARKER, NULL);
+	gram_add_folded(anchors, "bear", ST_ANCHOR_BEARER, 0);
+	gram_add_folded(anchors, "dent", ST_ANCHOR_SQL, 0);
+	gram_add_folded(anchors, "valu", ST_ANCHOR_VALUE, 0);
+	gram_add(anchors, "defa", ST_ANCHOR_VALUE, 0);
+	gram_add(anchors, "htpa", ST_ANCHOR_HTPASSWD, 0);
+	gram_add(anchors, "-use", ST_ANCHOR_USER, 0);
+	gram_add(anchors, ":543", ST_ANCHOR_PGPASS, 0);
+	gram_add(anchors, "-BEG", ST_ANCHOR_PEM_BEGIN, 0);
+	gram_add(anchors, "-END", ST_ANCHOR_PEM_END, 0);
+	gram_add(anchors, "[red", ST_ANCHOR_MARKER, 0);
+	for (int c = ' '; c < 127; c++) {
+		char flag[4] = {' ', '-', 0, (char)c};
+		for (const char *letter = "pawuPU"; *letter != '\0'; letter++) {
+			flag[2] = *letter;
+			gram_add(anchors, flag, ST_ANCHOR_FLAG, 0);
+		}
+	}
 	for (int c = 0; c < 128; c++) {
 		char url[4] = {(char)c, ':', '/', '/'};
-		char telegram[4] = {':', 'A', 'A', (char)c};
 		if (st_char_is_alnum((char)c))
-			gram_add(anchors, url, ST_ANCHOR_URL, NULL);
-		if (st_alphabet_has(ST_ALPHABET_BASE64URL, (char)c))
-			gram_add(anchors, telegram, ST_ANCHOR_TELEGRAM, NULL);
+			gram_add(anchors, url, ST_ANCHOR_URL, 0);
 	}
 	return anchors;
 }
@@ -160,16 +229,17 @@ void st_anchors_free(struct st_anchors *anchors)
 	if (anchors == NULL)
 		return;
 	st_free(anchors->items);
+	st_free(anchors->slots);
 	st_free(anchors);
 }
 
 static uint16_t exact_first(const struct st_anchors *anchors, uint32_t gram)
 {
-	uint32_t i = mix(gram, SLOT_BITS);
+	uint32_t i = slot_of(anchors, gram);
 	while (anchors->slots[i].first != 0) {
 		if (anchors->slots[i].gram == gram)
 			return anchors->slots[i].first;
-		i = (i + 1) & ((1u << SLOT_BITS) - 1);
+		i = (i + 1) & ((1u << anchors->slot_bits) - 1);
 	}
 	return 0;
 }
@@ -177,14 +247,11 @@ static uint16_t exact_first(const struct st_anchors *anchors, uint32_t gram)
 size_t st_anchors_next(const struct st_anchors *anchors, const char *data, size_t at, size_t end,
 		       uint16_t *first)
 {
-	for (; at < end && end - at >= 4; at++) {
-		uint32_t gram = gram_at(data + at);
-		uint32_t hash = mix(gram, FILTER_BITS);
-		if (((anchors->filter[hash >> 3] >> (hash & 7)) & 1) == 0)
-			continue;
-		*first = exact_first(anchors, gram);
+	while ((at = st_filter_next(&anchors->filter, data, at, end)) < end && end - at >= 4) {
+		*first = exact_first(anchors, gram_at(data + at));
 		if (*first != 0)
 			return at;
+		at++;
 	}
 	return end;
 }

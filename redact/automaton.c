@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "redact/filter.h"
 #include "schemas/mem.h"
 
-#define FILTER_BITS 17
 #define NO_NEEDLE UINT32_MAX
 
 struct node {
@@ -32,26 +32,8 @@ struct st_automaton {
 	uint8_t *bytes;	      /* by node: the byte that leads to it; in locked memory */
 	size_t n;
 	uint32_t root[256];
-	uint8_t filter[1u << (FILTER_BITS - 3)];
+	struct st_filter filter;
 };
-
-static uint32_t four_bytes(const void *at)
-{
-	uint32_t word;
-	memcpy(&word, at, sizeof word);
-	return word;
-}
-
-static uint32_t filter_hash(uint32_t word)
-{
-	return (word * UINT32_C(0x9e3779b1)) >> (32 - FILTER_BITS);
-}
-
-static bool filter_has(const struct st_automaton *automaton, const char *at)
-{
-	uint32_t hash = filter_hash(four_bytes(at));
-	return (automaton->filter[hash >> 3] >> (hash & 7)) & 1;
-}
 
 static int needle_compare(const void *left, const void *right)
 {
@@ -151,8 +133,7 @@ struct st_automaton *st_automaton_new(struct st_needle *needles, size_t n)
 		assert(needles[i].len >= ST_NEEDLE_MIN);
 		assert(needles[i].len <= ST_NEEDLE_MAX);
 		nodes_max += needles[i].len;
-		uint32_t hash = filter_hash(four_bytes(needles[i].bytes));
-		automaton->filter[hash >> 3] |= (uint8_t)(1u << (hash & 7));
+		st_filter_add(&automaton->filter, needles[i].bytes);
 	}
 	assert(nodes_max < UINT32_MAX);
 	if (n > 0)
@@ -215,7 +196,5 @@ size_t st_automaton_hit(const struct st_automaton *automaton, uint32_t node, uin
 size_t st_automaton_skip(const struct st_automaton *automaton, const char *data, size_t at,
 			 size_t end)
 {
-	while (end - at >= 4 && !filter_has(automaton, data + at))
-		at++;
-	return at;
+	return st_filter_next(&automaton->filter, data, at, end);
 }

@@ -69,7 +69,7 @@ static void form_add(struct adding *adding, size_t len)
 }
 
 /* Adds the bytes behind the vault's end; then once more without what may interrupt a line, for
- * text is read with and without that (view.h). */
+ * text is read with and without that (seek.h). */
 static void spelling_add(struct adding *adding, enum st_spelling spelling, const uint8_t *bytes,
 			 size_t len)
 {

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "redact/gap.h"
 #include "redact/keyname.h"
 #include "redact/redact.h"
 #include "redact/value.h"
@@ -15,7 +16,6 @@
 #define NAME_BACK_MAX 64
 #define NAME_MAX 128
 #define GAP_MAX 64
-#define USERINFO_MAX 2048
 
 /* What is known of one key and its value while it is taken apart. */
 struct keyed {
@@ -31,6 +31,8 @@ struct keyed {
 	bool xml;
 	bool percent; /* parted by %3D: the value ends at %26 */
 	bool name_quoted;
+	bool json;	/* by double quotes */
+	size_t slashes; /* before the quote that ends the name */
 };
 
 static char byte_at(const struct keyed *k, size_t at)
@@ -65,6 +67,19 @@ static void name_trim(struct keyed *k)
 	k->look.flag = dashes == 2 && (before == '\0' || strchr(" \t\"'`[(\n", before) != NULL);
 }
 
+/* The letters of a colour, "ESC[36m", are no part of the name behind it. */
+static void colour_trim(struct keyed *k)
+{
+	char before = byte_before(k, k->name);
+	if (before != '[' && before != ';')
+		return;
+	size_t at = k->name;
+	while (at < k->name_end && st_char_is_digit(k->data[at]))
+		at++;
+	if (at < k->name_end && k->data[at] == 'm')
+		k->name = at + 1;
+}
+
 /* False when the name is only the end of one. */
 static bool name_gather(struct keyed *k, size_t at)
 {
@@ -75,6 +90,7 @@ static bool name_gather(struct keyed *k, size_t at)
 	while (k->name_end - k->name < NAME_MAX && st_char_is_ident(byte_at(k, k->name_end)))
 		k->name_end++;
 	bool glued = st_place_is_after_marker(k->place, k->name);
+	colour_trim(k);
 	name_trim(k);
 	return !glued;
 }
@@ -101,8 +117,19 @@ static void name_widen(struct keyed *k)
 static void gap_skip(const struct keyed *k, size_t *at)
 {
 	size_t from = *at;
-	while (*at - from < GAP_MAX && (byte_at(k, *at) == ' ' || byte_at(k, *at) == '\t'))
-		(*at)++;
+	const struct st_known text = {k->data, k->line_end, true};
+	bool line;
+	while (*at - from < GAP_MAX && *at < k->line_end) {
+		char c = k->data[*at];
+		size_t len = c == ' ' || c == '\t' ? 1
+			     : c == '\x1b' || (c == '\\' && *at + 1 < k->line_end &&
+					       strchr("ux0e", k->data[*at + 1]) != NULL)
+				 ? st_gap_len(&text, *at, &line)
+				 : 0;
+		if (len == 0)
+			break;
+		*at += len;
+	}
 }
 
 /* Backslashes and then a quote: returns how many bytes, 0 when no quote stands here. */
@@ -114,12 +141,36 @@ static size_t quote_len(const struct keyed *k, size_t at)
 	return st_char_is_quote(byte_at(k, at + n)) ? n + 1 : 0;
 }
 
+/* "the password is: x", Setenv("TOKEN", "x"): weak signs, so the value must look like one. */
+static bool told_of(const struct keyed *k, size_t *at)
+{
+	size_t i = *at;
+	if (byte_at(k, i) == ',' && k->name_quoted) {
+		i++;
+		gap_skip(k, &i);
+		*at = i;
+		return quote_len(k, i) > 0;
+	}
+	if (!k->look.spaced || k->name_quoted ||
+	    !(st_text_begins(k->data + i, k->line_end - i, "is ") ||
+	      st_text_begins(k->data + i, k->line_end - i, "is:") ||
+	      st_text_begins(k->data + i, k->line_end - i, "was ")))
+		return false;
+	i += byte_at(k, i) == 'w' ? 3 : 2;
+	if (byte_at(k, i) == ':')
+		i++;
+	*at = i;
+	return true;
+}
+
 /* Finds what parts name and value; sets k->value to where the value begins. */
 static bool separator_find(struct keyed *k)
 {
 	size_t at = k->name_end;
 	size_t quote = quote_len(k, at);
 	k->name_quoted = quote > 0;
+	k->json = quote > 0 && byte_at(k, at + quote - 1) == '"';
+	k->slashes = quote > 0 ? quote - 1 : 0;
 	at += quote;
 	if (byte_at(k, at) == ']')
 		at++;
@@ -141,6 +192,8 @@ static bool separator_find(struct keyed *k)
 		while (byte_at(k, at) == '=' || (c == '=' && byte_at(k, at) == '>'))
 			at++;
 		k->look.flag = false;
+	} else if (told_of(k, &at)) {
+		k->look.told = true;
 	} else if (!k->look.flag || !k->look.spaced) {
 		return false;
 	} else {
@@ -381,7 +434,102 @@ static bool value_is_secret(struct keyed *k)
 	return true;
 }
 
-bool st_keyed_match(struct st_place *place, size_t at, struct st_find *find)
+/* A number in JSON text becomes a string: what to put around it. */
+static const char *number_quote(const struct keyed *k)
+{
+	static const char *const QUOTES[] = {"\"", "\\\"", NULL, "\\\\\\\""};
+	if (!k->json || k->look.quoted || k->slashes > 3)
+		return NULL;
+	for (size_t at = k->value; at < k->value_end; at++)
+		if (!st_char_is_digit(k->data[at]) && strchr("+-.eE", k->data[at]) == NULL)
+			return NULL;
+	return QUOTES[k->slashes];
+}
+
+void st_keyed_pair_drop(struct st_keyed_pair *pair, size_t bytes)
+{
+	if (pair->line_end + 1 < bytes)
+		pair->key = ST_KEYNAME_PLAIN;
+	pair->line_end = pair->line_end + 1 >= bytes ? pair->line_end + 1 - bytes : 0;
+	pair->line_end--;
+}
+
+/* Whether the name is itself the value of "name", "key" or "variable". */
+static bool is_pair_name(const struct keyed *k)
+{
+	size_t at = k->name;
+	size_t from = at;
+	bool sign = false;
+	while (from - at < 12 && at > k->place->begin &&
+	       strchr(" \"'\\:=", byte_before(k, at)) != NULL) {
+		sign |= strchr("\":=", byte_before(k, at)) != NULL;
+		at--;
+	}
+	static const char *const WORDS[] = {"name", "key", "variable"};
+	for (size_t i = 0; sign && i < 3; i++) {
+		size_t len = strlen(WORDS[i]);
+		if (at - k->place->begin >= len && st_text_is(k->data + at - len, len, WORDS[i]) &&
+		    (at - k->place->begin == len || !st_char_is_alnum(k->data[at - len - 1])))
+			return true;
+	}
+	return false;
+}
+
+/* In an ARN "secret:" is a kind of thing, and so is what the service is called. */
+static bool is_in_arn(const struct keyed *k)
+{
+	size_t at = k->name;
+	if (byte_before(k, at) != ':')
+		return false;
+	while (at > k->place->begin && k->name - at < NAME_MAX &&
+	       (unsigned char)k->data[at - 1] > ' ' && !st_char_is_quote(k->data[at - 1]))
+		at--;
+	return st_text_begins(k->data + at, k->name - at, "arn:");
+}
+
+/* $PWD and its like are paths. */
+static bool is_directory(const struct keyed *k)
+{
+	size_t len = k->name_end - k->name;
+	return (st_text_is(k->data + k->name, len, "pwd") ||
+		st_text_is(k->data + k->name, len, "oldpwd") ||
+		st_text_is(k->data + k->name, len, "cwd")) &&
+	       strchr("/~.", byte_at(k, k->value)) != NULL;
+}
+
+bool st_keyed_match_pair(struct st_place *place, size_t at, struct st_keyed_pair *pair,
+			 struct st_find *find)
+{
+	if (pair->key == ST_KEYNAME_PLAIN)
+		return false;
+	struct keyed k = {
+	    .place = place, .data = place->data, .line_end = st_place_line_end(place, at)};
+	if (!name_gather(&k, at) || k.name >= k.name_end)
+		return false;
+	size_t len = k.name_end - k.name;
+	bool near = k.line_end == pair->line_end;
+	for (size_t line = k.name; !near; line--) {
+		near = line == pair->line_end + 1;
+		if (line == place->begin || place->data[line - 1] == '\n')
+			break;
+	}
+	k.key = pair->key;
+	if (!near || !separator_find(&k) ||
+	    !(st_text_is(k.data + k.name, len, "value") ||
+	      st_text_is(k.data + k.name, len, "default")) ||
+	    !value_is_secret(&k))
+		return false;
+	*find = (struct st_find){.start = k.value,
+				 .end = k.value_end,
+				 .next = k.value_end,
+				 .quote = number_quote(&k),
+				 .rule = st_keyname_rule(k.key)};
+	pair->key = ST_KEYNAME_PLAIN;
+	return true;
+}
+
+bool st_keyed_match(struct st_place *place, size_t at, struct st_keyed_pair *pair,
+		    struct st_find *find)
 {
 	if (!st_char_is_ident(place->data[at]))
 		at++;
@@ -390,89 +538,26 @@ bool st_keyed_match(struct st_place *place, size_t at, struct st_find *find)
 	bool whole = name_gather(&k, at);
 	find->next = k.name_end > at ? k.name_end : at + 1;
 	name_widen(&k);
-	if (!whole || k.name >= k.name_end || !separator_find(&k))
+	if (!whole || k.name >= k.name_end)
+		return false;
+	bool parted = separator_find(&k);
+	if (!parted && !is_pair_name(&k))
 		return false;
 	k.key = st_keyname_judge(k.data + k.name, k.name_end - k.name);
 	if (k.key == ST_KEYNAME_PLAIN)
+		return false;
+	if (!parted || (k.look.told && is_pair_name(&k))) {
+		*pair = (struct st_keyed_pair){k.key, k.line_end};
+		return false;
+	}
+	if (is_directory(&k) || is_in_arn(&k))
 		return false;
 	if (k.key == ST_KEYNAME_HEADER ? !header_is_secret(&k) : !value_is_secret(&k))
 		return false;
 	*find = (struct st_find){.start = k.value,
 				 .end = k.value_end,
 				 .next = k.value_end,
+				 .quote = number_quote(&k),
 				 .rule = st_keyname_rule(k.key)};
-	return true;
-}
-
-bool st_keyed_match_bearer(struct st_place *place, size_t at, struct st_find *find)
-{
-	size_t line_end = st_place_line_end(place, at);
-	if (!st_text_begins(place->data + at, line_end - at, "bearer"))
-		return false;
-	size_t value = at + strlen("bearer");
-	if (line_end - value >= 3 && memcmp(place->data + value, "%20", 3) == 0)
-		value += 3;
-	while (value < line_end && value - at < 16 &&
-	       (place->data[value] == ' ' || place->data[value] == ':'))
-		value++;
-	if (value == at + strlen("bearer"))
-		return false;
-	size_t end = st_place_run_end(place, ST_ALPHABET_BEARER, value);
-	while (end > value && place->data[end - 1] == '.')
-		end--;
-	struct st_value_look look = {.quoted = true};
-	if (end - value < 16 ||
-	    !st_value_is_secret(ST_KEYNAME_HINT, place->data + value, end - value, look))
-		return false;
-	*find = (struct st_find){.start = value, .end = end, .next = end, .rule = "bearer"};
-	return true;
-}
-
-static bool ends_userinfo(char c)
-{
-	return (unsigned char)c <= ' ' || c == '"' || c == '<' || c == '>' || c == '`' || c == '\\';
-}
-
-/* The last '@' that may end the user's part; 0 when there is none. */
-static size_t userinfo_end(const struct st_place *place, size_t from, size_t line_end)
-{
-	size_t last = 0;
-	bool slash = false;
-	for (size_t at = from; at < line_end && at - from < USERINFO_MAX; at++) {
-		char c = place->data[at];
-		if (ends_userinfo(c) || (c == ':' && at + 2 < line_end &&
-					 place->data[at + 1] == '/' && place->data[at + 2] == '/'))
-			break;
-		/* "pa/ss@" happens, but "host/@scope" is far more common. */
-		slash |= c == '/' || c == '?' || c == '#';
-		if (c == '@' && !slash)
-			last = at;
-	}
-	return last;
-}
-
-bool st_keyed_match_url(struct st_place *place, size_t at, struct st_find *find)
-{
-	size_t line_end = st_place_line_end(place, at);
-	size_t from = at + 3;
-	find->next = from;
-	if (from > line_end || memcmp(place->data + at, "://", 3) != 0)
-		return false;
-	size_t end = userinfo_end(place, from, line_end);
-	if (end == 0)
-		return false;
-	size_t marker = st_redact_marker_len(place->data + from, end - from);
-	if (from + marker == end)
-		return false;
-	const char *colon = memchr(place->data + from + marker, ':', end - from - marker);
-	size_t value = colon != NULL ? (size_t)(colon - place->data) + 1 : from;
-	size_t len = end - value;
-	if (len == 0 || st_value_is_placeholder(place->data + value, len))
-		return false;
-	struct st_value_look look = {.quoted = true};
-	/* A user without a password may be a token. */
-	if (colon == NULL && !st_value_is_secret(ST_KEYNAME_HINT, place->data + value, len, look))
-		return false;
-	*find = (struct st_find){.start = value, .end = end, .next = end, .rule = "url-password"};
 	return true;
 }

@@ -5,10 +5,12 @@
 
 #include "redact/chars.h"
 
-void st_redact_marker(struct st_buf *buf, const char *rule)
+void st_redact_marker(struct st_buf *buf, const char *rule, uint32_t fingerprint)
 {
 	st_buf_add_text(buf, ST_REDACT_MARKER_BEGIN);
 	st_buf_add_text(buf, rule);
+	if (fingerprint != 0)
+		st_buf_addf(buf, ":%08x", (unsigned)fingerprint);
 	st_buf_add_char(buf, ']');
 }
 

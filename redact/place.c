@@ -38,6 +38,22 @@ size_t st_place_run_end(struct st_place *place, enum st_alphabet alphabet, size_
 	return to;
 }
 
+size_t st_place_class_end(struct st_place *place, size_t number, const struct st_class *class,
+			  size_t at)
+{
+	assert(number < ST_PLACE_CLASSES_MAX);
+	struct st_stretch *run = &place->class_runs[number];
+	if (run->from <= at && at < run->to)
+		return run->to;
+	size_t to = at;
+	while (to < place->end && ((class->bits[(unsigned char)place->data[to] >> 6] >>
+				    ((unsigned char)place->data[to] & 63)) &
+				   1) != 0)
+		to++;
+	*run = (struct st_stretch){at, to};
+	return to;
+}
+
 static bool is_hex(char c)
 {
 	return st_alphabet_has(ST_ALPHABET_HEX_LOWER, st_char_lower(c));

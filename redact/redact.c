@@ -2,14 +2,15 @@
 #include "redact/redact.h"
 
 #include <assert.h>
+#include <sodium.h>
 #include <string.h>
 
 #include "redact/chars.h"
 #include "redact/clean_private.h"
 #include "redact/redactor_private.h"
 #include "redact/scan.h"
+#include "redact/seek.h"
 #include "redact/tree.h"
-#include "redact/view.h"
 #include "schemas/mem.h"
 
 #define WORD_SECRET_MIN 8 /* bytes of a secret of lower-case letters only */
@@ -23,7 +24,24 @@ static const char *const COMMON_VALUES[] = {
 
 struct st_redactor *st_redactor_new(void)
 {
-	return st_alloc(sizeof(struct st_redactor));
+	struct st_redactor *redactor = st_alloc(sizeof *redactor);
+	redactor->tokens = st_tokens_new();
+	return redactor;
+}
+
+void st_redactor_key(struct st_redactor *redactor, const uint8_t key[ST_REDACT_KEY_BYTES])
+{
+	assert(redactor->n == 0 && !redactor->built);
+	memcpy(redactor->key.bytes, key, ST_REDACT_KEY_BYTES);
+	redactor->key.set = true;
+}
+
+int st_redactor_rules(struct st_redactor *redactor, const json_t *rules, struct st_diag *diag)
+{
+	if (redactor->built || redactor->rules != NULL)
+		return st_fail(diag, ST_ERR_CONFLICT,
+			       "redaction rules are given once, before build");
+	return st_rules_load(rules, &redactor->rules, diag);
 }
 
 static void bytes_trim(const char **bytes, size_t *len)
@@ -53,7 +71,7 @@ static bool is_lower_word(const char *bytes, size_t len)
 	return true;
 }
 
-static bool is_common(const char *bytes, size_t len)
+static bool is_common(const struct st_tokens *tokens, const char *bytes, size_t len)
 {
 	/* A value that stands in a marker would be found in every marker. */
 	static const char IN_MARKERS[] = "[redacted:secret]";
@@ -63,13 +81,14 @@ static bool is_common(const char *bytes, size_t len)
 	for (size_t i = 0; i < sizeof COMMON_VALUES / sizeof COMMON_VALUES[0]; i++)
 		if (st_text_is(bytes, len, COMMON_VALUES[i]))
 			return true;
-	for (size_t i = 0; i < st_tokens_n; i++)
-		if (strlen(st_tokens[i].rule) == len && memcmp(st_tokens[i].rule, bytes, len) == 0)
+	for (size_t i = 0; i < tokens->n; i++)
+		if (st_text_is(bytes, len, tokens->items[i].rule))
 			return true;
 	return false;
 }
 
-static int secret_check(const char *name, const char *bytes, size_t len, struct st_diag *diag)
+static int secret_check(const struct st_redactor *redactor, const char *name, const char *bytes,
+			size_t len, struct st_diag *diag)
 {
 	if (!name_is_valid(name))
 		return st_fail(diag, ST_ERR_INVALID,
@@ -85,7 +104,7 @@ static int secret_check(const char *name, const char *bytes, size_t len, struct 
 			       "secret %s is a short word and cannot be hidden in logs; use a "
 			       "random value",
 			       name);
-	if (is_common(bytes, len))
+	if (is_common(redactor->tokens, bytes, len))
 		return st_fail(diag, ST_ERR_INVALID,
 			       "secret %s is a common word and cannot be hidden in logs; use a "
 			       "random value",
@@ -102,7 +121,7 @@ int st_redactor_secret(struct st_redactor *redactor, const char *name, const voi
 {
 	const char *text = bytes;
 	bytes_trim(&text, &len);
-	int rc = secret_check(name, text, len, diag);
+	int rc = secret_check(redactor, name, text, len, diag);
 	if (rc != ST_OK)
 		return rc;
 	if (redactor->built)
@@ -119,7 +138,10 @@ int st_redactor_secret(struct st_redactor *redactor, const char *name, const voi
 		redactor->cap = redactor->cap == 0 ? 16 : 2 * redactor->cap;
 		redactor->names =
 		    st_realloc(redactor->names, redactor->cap * sizeof *redactor->names);
+		redactor->fingerprints = st_realloc(redactor->fingerprints,
+						    redactor->cap * sizeof *redactor->fingerprints);
 	}
+	redactor->fingerprints[redactor->n] = st_fingerprint(&redactor->key, text, len);
 	memset(redactor->names[redactor->n], 0, sizeof redactor->names[0]);
 	memcpy(redactor->names[redactor->n], name, strlen(name));
 	redactor->n++;
@@ -128,11 +150,11 @@ int st_redactor_secret(struct st_redactor *redactor, const char *name, const voi
 
 static bool holds_secret(const struct st_redactor *redactor, const char *text)
 {
-	struct st_view view = {0};
-	struct st_view_hit hit;
+	struct st_seek view = {0};
+	struct st_seek_hit hit;
 	const struct st_known known = {text, strlen(text), true};
-	bool found = st_view_run(&view, redactor->exact, &known, known.len, &hit);
-	st_view_fini(&view);
+	bool found = st_seek_run(&view, redactor->exact, &known, known.len, &hit);
+	st_seek_fini(&view);
 	return found;
 }
 
@@ -141,7 +163,7 @@ static void names_check(struct st_redactor *redactor)
 {
 	for (size_t i = 0; i < redactor->n; i++) {
 		struct st_buf marker = {0};
-		st_redact_marker(&marker, redactor->names[i]);
+		st_redact_marker(&marker, redactor->names[i], 0);
 		if (holds_secret(redactor, marker.data))
 			memcpy(redactor->names[i], "secret", sizeof "secret");
 		st_buf_fini(&marker);
@@ -152,7 +174,7 @@ int st_redactor_build(struct st_redactor *redactor, struct st_diag *diag)
 {
 	if (redactor->built)
 		return st_fail(diag, ST_ERR_CONFLICT, "the redactor is built already");
-	redactor->anchors = st_anchors_new();
+	redactor->anchors = st_anchors_new(redactor->tokens, redactor->rules);
 	if (redactor->n > 0) {
 		struct st_needle *needles = st_forms_needles(&redactor->forms);
 		redactor->exact = st_automaton_new(needles, redactor->forms.n);
@@ -170,8 +192,12 @@ void st_redactor_free(struct st_redactor *redactor)
 		return;
 	st_automaton_free(redactor->exact);
 	st_anchors_free(redactor->anchors);
+	st_tokens_free(redactor->tokens);
+	st_rules_free(redactor->rules);
 	st_forms_fini(&redactor->forms);
 	st_free(redactor->names);
+	st_free(redactor->fingerprints);
+	sodium_memzero(&redactor->key, sizeof redactor->key);
 	st_free(redactor);
 }
 
@@ -189,6 +215,35 @@ struct st_clean *st_redact_text(const struct st_redactor *redactor, const char *
 	st_scan_advance(&scan, text, len, true, &out);
 	st_scan_fini(&scan);
 	return st_clean_buf_finish(&out, scan.redactions, false);
+}
+
+struct explaining {
+	void (*found)(void *arg, const struct st_redact_found *found);
+	void *arg;
+};
+
+static void explain(void *arg, const struct st_span *span)
+{
+	const struct explaining *to = arg;
+	to->found(to->arg, &(struct st_redact_found){.start = span->start,
+						     .end = span->end,
+						     .rule = span->rule,
+						     .declared = span->declared,
+						     .fingerprint = span->fingerprint});
+}
+
+void st_redact_explain(const struct st_redactor *redactor, const char *text, size_t len,
+		       void (*found)(void *arg, const struct st_redact_found *found), void *arg)
+{
+	struct explaining to = {found, arg};
+	struct st_buf out = {0};
+	struct st_scan scan;
+	st_scan_init(&scan, redactor);
+	scan.told = explain;
+	scan.told_arg = &to;
+	st_scan_advance(&scan, text, len, true, &out);
+	st_scan_fini(&scan);
+	st_buf_fini(&out);
 }
 
 struct st_clean *st_redact_json(const struct st_redactor *redactor, const json_t *value)

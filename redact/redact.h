@@ -4,7 +4,9 @@
 #define ST_REDACT_REDACT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "redact/clean.h"
 #include "redact/marker.h"
@@ -24,6 +26,14 @@
 struct st_redactor;
 
 struct st_redactor *st_redactor_new(void);
+#define ST_REDACT_KEY_BYTES 32
+/*
+ * Markers carry a fingerprint from here on: the beginning of a keyed hash of what they stand for,
+ * the same for all spellings of a declared secret. Without the key it tells nothing; so give each
+ * tenant its own, and none to what could be guessed by trying: values of little entropy get no
+ * fingerprint. To be called first, if at all.
+ */
+void st_redactor_key(struct st_redactor *redactor, const uint8_t key[ST_REDACT_KEY_BYTES]);
 /*
  * Declares a secret under a name that may be shown ([A-Za-z0-9._-], at most 64 bytes). The value is
  * found raw and encoded (base64, hex, percent, JSON, HTML, shell), whole, and line by line or leaf
@@ -33,6 +43,8 @@ struct st_redactor *st_redactor_new(void);
  */
 int st_redactor_secret(struct st_redactor *redactor, const char *name, const void *bytes,
 		       size_t len, struct st_diag *diag);
+/* Adds the operator's own rules, see redact/rules.h for their form. Once, before build. */
+int st_redactor_rules(struct st_redactor *redactor, const json_t *rules, struct st_diag *diag);
 /* Seals the redactor. Call it exactly once, also when no secret is declared. */
 int st_redactor_build(struct st_redactor *redactor, struct st_diag *diag);
 void st_redactor_free(struct st_redactor *redactor); /* zeroes the secrets; NULL is fine */
@@ -42,6 +54,17 @@ void st_redactor_free(struct st_redactor *redactor); /* zeroes the secrets; NULL
  * result is "[redacted:error]" and st_clean_failed() is true. Redacting twice changes nothing.
  */
 struct st_clean *st_redact_text(const struct st_redactor *redactor, const char *text, size_t len);
+/* What stood where a marker stands now; no text of it. */
+struct st_redact_found {
+	size_t start; /* in the text, in bytes */
+	size_t end;
+	const char *rule; /* of a declared secret its name */
+	bool declared;
+	uint32_t fingerprint; /* 0: none */
+};
+/* Tells what st_redact_text would replace, in order. */
+void st_redact_explain(const struct st_redactor *redactor, const char *text, size_t len,
+		       void (*found)(void *arg, const struct st_redact_found *found), void *arg);
 /*
  * Redacts a JSON value and gives its compact text, which is valid JSON. Values under secret-named
  * keys become a marker string, other strings (and keys) are scanned, strings that hold JSON are

@@ -8,12 +8,18 @@
 
 #include "redact/anchor.h"
 #include "redact/automaton.h"
+#include "redact/fingerprint.h"
 #include "redact/forms.h"
+#include "redact/token.h"
 
 #define ST_REDACTOR_NAME_MAX 64
 
 struct st_redactor {
 	bool built;
+	struct st_fingerprint_key key;
+	uint32_t *fingerprints; /* of the declared secrets, like names */
+	struct st_tokens *tokens;
+	struct st_rules *rules; /* NULL: none */
 	struct st_anchors *anchors;
 	struct st_automaton *exact; /* NULL when no secret is declared */
 	struct st_forms forms;	    /* empty after build */

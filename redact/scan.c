@@ -10,14 +10,21 @@
 #include "redact/scan.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <string.h>
 
+#include "redact/credential.h"
+#include "redact/decode.h"
 #include "redact/keyed.h"
 #include "redact/redact.h"
 #include "redact/redactor_private.h"
+#include "redact/seal.h"
 #include "redact/stream.h"
+#include "redact/structure.h"
+#include "schemas/mem.h"
 
 #define OVERLAP 4096
+#define DECODE_DEPTH_MAX 2
 
 void st_scan_init(struct st_scan *scan, const struct st_redactor *redactor)
 {
@@ -28,7 +35,8 @@ void st_scan_init(struct st_scan *scan, const struct st_redactor *redactor)
 
 void st_scan_fini(struct st_scan *scan)
 {
-	st_view_fini(&scan->view);
+	st_free(scan->ruled_at);
+	st_seek_fini(&scan->seek);
 	st_spans_fini(&scan->exact);
 	st_spans_fini(&scan->shape);
 }
@@ -37,57 +45,113 @@ void st_scan_fini(struct st_scan *scan)
 static void exact_run(struct st_scan *scan, const struct st_known *text, size_t end)
 {
 	const struct st_redactor *redactor = scan->redactor;
-	struct st_view_hit hit;
+	struct st_seek_hit hit;
 	if (redactor->exact == NULL) {
-		scan->view.at = end;
+		scan->seek.at = end;
 		return;
 	}
-	while (st_view_run(&scan->view, redactor->exact, text, end, &hit))
-		st_spans_add(&scan->exact, (struct st_span){.start = hit.start,
-							    .end = hit.end,
-							    .rule = redactor->names[hit.name],
-							    .rule_at = hit.start,
-							    .declared = true});
+	while (st_seek_run(&scan->seek, redactor->exact, text, end, &hit))
+		st_spans_add(&scan->exact,
+			     (struct st_span){.start = hit.start,
+					      .end = hit.end,
+					      .rule = redactor->names[hit.name],
+					      .fingerprint = redactor->fingerprints[hit.name],
+					      .rule_at = hit.start,
+					      .declared = true});
 }
 
 /* No declared secret begins before this offset that is not found yet. */
 static size_t exact_settled(const struct st_scan *scan)
 {
-	return scan->redactor->exact != NULL ? st_view_settled(&scan->view, scan->redactor->exact)
-					     : scan->view.at;
+	return scan->redactor->exact != NULL ? st_seek_settled(&scan->seek, scan->redactor->exact)
+					     : scan->seek.at;
 }
 
-static void find_add(struct st_scan *scan, const struct st_find *find)
+static struct st_span find_span(const struct st_scan *scan, const char *data,
+				const struct st_find *find)
 {
-	st_spans_add(&scan->shape, (struct st_span){.start = find->start,
-						    .end = find->end,
-						    .rule = find->rule,
-						    .rule_at = find->start});
+	const struct st_fingerprint_key *key = &scan->redactor->key;
+	return (struct st_span){
+	    .start = find->start,
+	    .end = find->end,
+	    .rule = find->rule,
+	    .rule_at = find->start,
+	    .quote = find->quote,
+	    .fingerprint = st_fingerprint(key, data + find->start, find->end - find->start)};
+}
+
+static void find_add(struct st_scan *scan, const char *data, const struct st_find *find)
+{
+	st_spans_add(&scan->shape, find_span(scan, data, find));
+}
+
+/* A password that no sign parts from its name. */
+static bool key_ask_structure(struct st_place *place, size_t at, struct st_find *find)
+{
+	struct st_find other = {0};
+	if (!st_structure_match_sql(place, at, &other) &&
+	    !st_structure_match_netrc(place, at, &other))
+		return false;
+	*find = other;
+	return true;
 }
 
 /* Asks the rule of one anchor. find->next is where to go on; 0 means: at the next byte. */
 static bool anchor_ask(struct st_scan *scan, const struct st_anchor *anchor, struct st_place *place,
 		       size_t at, struct st_find *find)
 {
-	switch (anchor->kind) {
+	switch ((enum st_anchor_kind)anchor->kind) {
 	case ST_ANCHOR_TOKEN:
-		return st_token_match(anchor->token, place, at, find);
-	case ST_ANCHOR_TELEGRAM:
-		return st_token_match_telegram(place, at, find);
+		return st_token_match(scan->redactor->tokens,
+				      &scan->redactor->tokens->items[anchor->of], place, at, find);
 	case ST_ANCHOR_KEY:
-		return st_keyed_match(place, at, find);
+		return st_keyed_match(place, at, &scan->pair, find) ||
+		       key_ask_structure(place, at, find);
+	case ST_ANCHOR_VALUE:
+		return st_keyed_match_pair(place, at, &scan->pair, find);
+	case ST_ANCHOR_FLAG:
+		return st_structure_match_flag(place, at, find);
+	case ST_ANCHOR_USER:
+		return st_structure_match_user(place, at, find);
+	case ST_ANCHOR_HTPASSWD:
+		return st_structure_match_htpasswd(place, at, find);
+	case ST_ANCHOR_SQL:
+		return st_structure_match_sql(place, at, find);
+	case ST_ANCHOR_PGPASS:
+		return st_structure_match_pgpass(place, at, find);
 	case ST_ANCHOR_BEARER:
-		return st_keyed_match_bearer(place, at, find);
+		return st_credential_match_bearer(place, at, find);
 	case ST_ANCHOR_URL:
-		return st_keyed_match_url(place, at + 1, find);
+		return st_credential_match_url(place, at + 1, find);
 	case ST_ANCHOR_PEM_BEGIN:
 		return st_pem_match_begin(&scan->pem, place, at, find);
 	case ST_ANCHOR_PEM_END:
 		return st_pem_match_end(place, at, scan->tail_at, find);
 	case ST_ANCHOR_MARKER:
+	case ST_ANCHOR_RULE:
 		break;
 	}
 	return false;
+}
+
+/* Asks an operator's rule about the line that its keyword is in, once a line. */
+static void rule_ask(struct st_scan *scan, const struct st_rule *rule, struct st_place *place,
+		     size_t at)
+{
+	struct st_stretch line = {at, st_place_line_end(place, at)};
+	size_t *ruled_at = &scan->ruled_at[st_rule_number(rule)];
+	if (*ruled_at == line.to)
+		return;
+	*ruled_at = line.to;
+	while (line.from > place->begin && place->data[line.from - 1] != '\n')
+		line.from--;
+	struct st_find find;
+	while (line.from < line.to && st_rule_match(rule, place->data, line, &find)) {
+		line.from = find.next;
+		if (st_redact_marker_len(place->data + find.start, find.end - find.start) > 0)
+			continue;
+		st_spans_add(&scan->shape, find_span(scan, place->data, &find));
+	}
 }
 
 /* Asks all rules whose anchor stands at `at`; returns where to go on. */
@@ -106,11 +170,13 @@ static size_t anchors_ask(struct st_scan *scan, struct st_place *place, size_t a
 			next = at + marker;
 		bool key = anchor->kind == ST_ANCHOR_KEY;
 		struct st_find find = {0};
+		if (anchor->kind == ST_ANCHOR_RULE)
+			rule_ask(scan, st_rules_get(scan->redactor->rules, anchor->of), place, at);
 		if (marker > 0 || (key && at < *key_end))
 			continue;
 		bool found = anchor_ask(scan, anchor, place, at, &find);
 		if (found)
-			find_add(scan, &find);
+			find_add(scan, place->data, &find);
 		/* A name or a user before what was found may hold a token itself. */
 		if (key || (found && anchor->kind == ST_ANCHOR_URL))
 			*key_end = find.next;
@@ -144,13 +210,53 @@ static void carry_run(struct st_scan *scan, const char *data, size_t end)
 		carry->rule = NULL;
 }
 
+/* NOLINTBEGIN(misc-no-recursion): what is decoded is scanned itself, DECODE_DEPTH_MAX levels deep.
+ */
+static bool decoded_find(const struct st_scan *scan, const char *text, size_t len,
+			 struct st_span *found);
+
+/* The next run of a place that may be decoded. */
+struct runs {
+	struct st_run next;
+	size_t at; /* none begins before it that was not seen */
+	bool known;
+};
+
+/* Decodes the runs that begin before `at` and replaces those whose plain text holds a secret. */
+static void runs_decode(struct st_scan *scan, const struct st_place *place, size_t at,
+			struct runs *runs)
+{
+	struct st_buf plain = {0};
+	while (scan->decoded < DECODE_DEPTH_MAX) {
+		if (!runs->known && runs->at < at) {
+			runs->known = st_decode_next(place, runs->at, &runs->next);
+			runs->at = runs->known ? runs->next.end : place->end;
+		}
+		struct st_run run = runs->next;
+		if (!runs->known || run.start >= at)
+			break;
+		struct st_span found;
+		runs->known = false;
+		st_buf_clear(&plain);
+		if (st_decode_run(place->data + run.start, run.end - run.start, &plain) &&
+		    decoded_find(scan, plain.data, plain.len, &found)) {
+			found.start = found.rule_at = run.start;
+			found.end = run.end;
+			st_spans_add(&scan->shape, found);
+		}
+	}
+	st_seal_buf_wipe(&plain);
+}
+
 /* Asks all rules about a place, up to its end or to where a private key's lines begin. */
 static size_t rules_run(struct st_scan *scan, struct st_place *place, size_t at)
 {
 	size_t key_end = at;
+	struct runs runs = {.at = at};
 	while (at < place->end && !scan->pem.inside) {
 		uint16_t first;
 		at = st_anchors_next(scan->redactor->anchors, place->data, at, place->end, &first);
+		runs_decode(scan, place, at, &runs);
 		if (at < place->end)
 			at = anchors_ask(scan, place, at, first, &key_end);
 	}
@@ -176,17 +282,30 @@ static size_t pem_run(struct st_scan *scan, struct st_place *place, size_t at)
 		if (st_pem_match_line(&scan->pem, place, at, &find)) {
 			if (find.start > at)
 				prefix_run(scan, place, at, find.start);
-			find_add(scan, &find);
+			find_add(scan, place->data, &find);
 		}
 		at = find.next;
 	}
 	return at;
 }
 
+/* No line of this unit was asked of an operator's rules yet. */
+static void rules_reset(struct st_scan *scan)
+{
+	size_t n = st_rules_count(scan->redactor->rules);
+	if (n == 0)
+		return;
+	if (scan->ruled_at == NULL)
+		scan->ruled_at = st_alloc_array(n, sizeof *scan->ruled_at);
+	for (size_t i = 0; i < n; i++)
+		scan->ruled_at[i] = SIZE_MAX;
+}
+
 /* Asks all rules about data[begin, end). */
 static void unit_run(struct st_scan *scan, const char *data, size_t begin, size_t end)
 {
 	struct st_place place;
+	rules_reset(scan);
 	st_place_init(&place, data, begin, end);
 	carry_run(scan, data, end);
 	size_t at = begin;
@@ -243,6 +362,28 @@ static void carry_begin(struct st_scan *scan, size_t end)
 						 strcmp(last->rule, ST_PEM_RULE) == 0};
 }
 
+static bool decoded_find(const struct st_scan *scan, const char *text, size_t len,
+			 struct st_span *found)
+{
+	struct st_scan inner;
+	st_scan_init(&inner, scan->redactor);
+	inner.decoded = scan->decoded + 1;
+	const struct st_known known = {text, len, true};
+	exact_run(&inner, &known, len);
+	unit_run(&inner, text, 0, len);
+	const struct st_span *first = st_spans_first(&inner.exact);
+	if (first == NULL)
+		first = st_spans_first(&inner.shape);
+	if (first != NULL)
+		*found = (struct st_span){.rule = first->rule,
+					  .fingerprint = first->fingerprint,
+					  .declared = first->declared};
+	bool any = first != NULL;
+	st_scan_fini(&inner);
+	return any;
+}
+/* NOLINTEND(misc-no-recursion) */
+
 static void piece_add(struct st_scan *scan, const char *data, const struct st_span *span,
 		      struct st_buf *out)
 {
@@ -251,8 +392,14 @@ static void piece_add(struct st_scan *scan, const char *data, const struct st_sp
 	if (span->start > scan->out_at)
 		st_buf_add(out, data + scan->out_at, span->start - scan->out_at);
 	if (span->rule != NULL && !span->shown) {
-		st_redact_marker(out, span->rule);
+		if (span->quote != NULL)
+			st_buf_add_text(out, span->quote);
+		st_redact_marker(out, span->rule, span->fingerprint);
+		if (span->quote != NULL)
+			st_buf_add_text(out, span->quote);
 		scan->redactions++;
+		if (scan->told != NULL)
+			scan->told(scan->told_arg, span);
 	}
 	scan->out_at = span->end;
 }
@@ -354,6 +501,8 @@ void st_scan_advance(struct st_scan *scan, const char *data, size_t len, bool fi
 static void copy_init(const struct st_scan *scan, struct st_scan *copy)
 {
 	st_scan_init(copy, scan->redactor);
+	copy->decoded = scan->decoded;
+	copy->pair = scan->pair;
 	copy->pem = scan->pem;
 	copy->carry = scan->carry;
 	copy->unit_at = scan->unit_at;
@@ -431,12 +580,13 @@ static void lower(size_t *offset, size_t bytes)
 void st_scan_drop(struct st_scan *scan, size_t bytes)
 {
 	assert(bytes <= st_scan_droppable(scan));
-	st_view_drop(&scan->view, bytes);
+	st_seek_drop(&scan->seek, bytes);
 	lower(&scan->unit_at, bytes);
 	lower(&scan->newline_at, bytes);
 	lower(&scan->tail_at, bytes);
 	lower(&scan->out_at, bytes);
 	lower(&scan->carry.at, bytes);
+	st_keyed_pair_drop(&scan->pair, bytes);
 	st_spans_shift(&scan->exact, bytes);
 	st_spans_shift(&scan->shape, bytes);
 }

@@ -6,9 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "redact/keyed.h"
 #include "redact/pem.h"
+#include "redact/seek.h"
 #include "redact/span.h"
-#include "redact/view.h"
 #include "schemas/buf.h"
 
 struct st_redactor;
@@ -27,16 +28,22 @@ struct st_carry {
  */
 struct st_scan {
 	const struct st_redactor *redactor;
-	struct st_view view; /* of declared secrets */
+	struct st_seek seek; /* of declared secrets */
 	size_t unit_at;	     /* the rules were asked up to here: a line's beginning, mostly */
 	size_t newline_at;   /* no newline between unit_at and here */
 	size_t tail_at;	     /* base64 lines from here to unit_at may be a key's tail */
 	size_t out_at;	     /* everything up to here has left */
 	struct st_pem pem;
 	struct st_carry carry;
+	struct st_keyed_pair pair;
 	struct st_spans exact;
 	struct st_spans shape;
+	size_t *ruled_at; /* by number of an operator's rule: the last line end that was asked */
 	size_t redactions;
+	unsigned decoded; /* how often this text was decoded from another */
+	/* Told of each marker as it leaves; offsets are those of the caller's data. */
+	void (*told)(void *arg, const struct st_span *span);
+	void *told_arg;
 };
 
 void st_scan_init(struct st_scan *scan, const struct st_redactor *redactor);

@@ -38,6 +38,8 @@ void st_span_merge(struct st_span *into, const struct st_span *other)
 		into->rule = other->rule;
 		into->rule_at = other->rule_at;
 		into->declared = other->declared;
+		into->fingerprint = other->fingerprint;
+		into->quote = other->quote;
 	}
 	into->shown |= other->shown;
 	if (other->start < into->start)
@@ -46,7 +48,7 @@ void st_span_merge(struct st_span *into, const struct st_span *other)
 		into->end = other->end;
 }
 
-void st_spans_add(struct st_spans *spans, struct st_span span)
+static void add_last(struct st_spans *spans, struct st_span span)
 {
 	assert(span.start <= span.end);
 	if (span.start == span.end)
@@ -60,6 +62,30 @@ void st_spans_add(struct st_spans *spans, struct st_span span)
 	}
 	room_make(spans);
 	items(spans)[spans->head + spans->n++] = span;
+}
+
+/* Takes the last ones off, and puts them back behind the new one. */
+static void add_before(struct st_spans *spans, struct st_span span, size_t behind)
+{
+	struct st_span *later = st_alloc_array(behind, sizeof *later);
+	memcpy(later, items(spans) + spans->head + spans->n - behind, behind * sizeof *later);
+	spans->n -= behind;
+	add_last(spans, span);
+	for (size_t i = 0; i < behind; i++)
+		add_last(spans, later[i]);
+	st_free(later);
+}
+
+void st_spans_add(struct st_spans *spans, struct st_span span)
+{
+	size_t behind = 0;
+	const struct st_span *all = items(spans) + spans->head;
+	while (behind < spans->n && all[spans->n - 1 - behind].start >= span.end)
+		behind++;
+	if (behind == 0)
+		add_last(spans, span);
+	else
+		add_before(spans, span, behind);
 }
 
 struct st_span *st_spans_first(struct st_spans *spans)

@@ -5,14 +5,17 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct st_span {
 	size_t start;
 	size_t end;
-	const char *rule; /* for the marker; NULL: the part goes without one. Borrowed */
-	size_t rule_at;	  /* where what the rule found began; of several the first is told */
-	bool declared;	  /* a declared secret's name is told before a rule's */
-	bool shown;	  /* the marker has left already */
+	const char *rule;     /* for the marker; NULL: the part goes without one. Borrowed */
+	size_t rule_at;	      /* where what the rule found began; of several the first is told */
+	uint32_t fingerprint; /* of what the rule found; 0: none */
+	bool declared;	      /* a declared secret's name is told before a rule's */
+	bool shown;	      /* the marker has left already */
+	const char *quote;    /* put around the marker; NULL: nothing. Borrowed */
 };
 
 #define ST_SPANS_OWN 8
@@ -26,7 +29,7 @@ struct st_spans {
 	size_t cap;
 };
 
-/* Adds a span; spans in the queue that it overlaps become one with it. */
+/* Adds a span, in most cases the last; spans in the queue that it overlaps become one with it. */
 void st_spans_add(struct st_spans *spans, struct st_span span);
 /* The first span, or NULL. */
 struct st_span *st_spans_first(struct st_spans *spans);

@@ -159,22 +159,32 @@ static const char *html_entity(enum st_spelling spelling, uint8_t byte)
 	}
 }
 
+static const char *line_end_text(enum st_spelling spelling)
+{
+	return spelling == ST_SPELLING_CRLF	? "\r\n"
+	       : spelling == ST_SPELLING_SPACED ? " "
+	       : spelling == ST_SPELLING_PYTHON ? "\\n"
+						: NULL;
+}
+
+static const char *quote_text(enum st_spelling spelling)
+{
+	return spelling == ST_SPELLING_SHELL_QUOTED ? "'\"'\"'"
+	       : spelling == ST_SPELLING_SHELL	    ? "'\\''"
+	       : spelling == ST_SPELLING_SQL	    ? "''"
+	       : spelling == ST_SPELLING_PYTHON	    ? "\\'"
+						    : NULL;
+}
+
 /* What one byte becomes in a spelling; NULL: it stays. */
 static const char *byte_text(enum st_spelling spelling, uint8_t byte)
 {
-	bool html = spelling >= ST_SPELLING_HTML && spelling <= ST_SPELLING_HTML_SLASH;
-	if (html)
+	if (spelling >= ST_SPELLING_HTML && spelling <= ST_SPELLING_HTML_SLASH)
 		return html_entity(spelling, byte);
 	if (byte == '\n')
-		return spelling == ST_SPELLING_CRLF	? "\r\n"
-		       : spelling == ST_SPELLING_SPACED ? " "
-		       : spelling == ST_SPELLING_PYTHON ? "\\n"
-							: NULL;
+		return line_end_text(spelling);
 	if (byte == '\'')
-		return spelling == ST_SPELLING_SHELL	? "'\\''"
-		       : spelling == ST_SPELLING_SQL	? "''"
-		       : spelling == ST_SPELLING_PYTHON ? "\\'"
-							: NULL;
+		return quote_text(spelling);
 	if (byte == '"' && spelling == ST_SPELLING_CSV)
 		return "\"\"";
 	return byte == '\\' && spelling == ST_SPELLING_PYTHON ? "\\\\" : NULL;
@@ -199,11 +209,22 @@ static size_t spell_bytes(enum st_spelling spelling, const uint8_t *bytes, size_
 	return n;
 }
 
+static size_t spell_unicode(const uint8_t *bytes, size_t len, uint8_t *out)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < len;) {
+		size_t char_len = st_utf8_len((const char *)bytes + i, len - i);
+		n += char_len > 1 ? put_code_point(out + n, bytes + i, char_len, HEX_LOWER)
+				  : put_unicode(out + n, bytes[i], HEX_LOWER);
+		i += char_len > 1 ? char_len : 1;
+	}
+	return n;
+}
+
 /* Hex of every byte with something before or between. */
 static size_t spell_each(enum st_spelling spelling, const uint8_t *bytes, size_t len, uint8_t *out)
 {
 	const char *before = spelling == ST_SPELLING_HEX_ESCAPED   ? "\\x"
-			     : spelling == ST_SPELLING_JSON_ALL	   ? "\\u00"
 			     : spelling == ST_SPELLING_PERCENT_ALL ? "%"
 			     : spelling == ST_SPELLING_HEX_COLON   ? ":"
 								   : " ";
@@ -246,6 +267,7 @@ static size_t spell_once(enum st_spelling spelling, const uint8_t *bytes, size_t
 	case ST_SPELLING_JSON_ASCII_UPPER:
 		return spell_json(spelling, bytes, len, out);
 	case ST_SPELLING_JSON_ALL:
+		return spell_unicode(bytes, len, out);
 	case ST_SPELLING_HEX_ESCAPED:
 	case ST_SPELLING_HEX_COLON:
 	case ST_SPELLING_HEX_SPACE:
@@ -257,6 +279,7 @@ static size_t spell_once(enum st_spelling spelling, const uint8_t *bytes, size_t
 	case ST_SPELLING_HTML_NUMERIC:
 	case ST_SPELLING_HTML_SLASH:
 	case ST_SPELLING_SHELL:
+	case ST_SPELLING_SHELL_QUOTED:
 	case ST_SPELLING_SHELL_BARE:
 	case ST_SPELLING_SQL:
 	case ST_SPELLING_CSV:

@@ -38,6 +38,7 @@ enum st_spelling {
 	ST_SPELLING_HTML_NUMERIC, /* &#34; &#39; */
 	ST_SPELLING_HTML_SLASH,	  /* and &#x2F; */
 	ST_SPELLING_SHELL,	  /* inside single quotes */
+	ST_SPELLING_SHELL_QUOTED, /* the quote in double quotes */
 	ST_SPELLING_SHELL_BARE,	  /* a backslash before what a shell would take */
 	ST_SPELLING_SQL,	  /* quotes doubled: SQL, YAML */
 	ST_SPELLING_CSV,

@@ -8,6 +8,7 @@
 #include "redact/clean_private.h"
 #include "redact/keyname.h"
 #include "redact/redact.h"
+#include "redact/redactor_private.h"
 #include "redact/scan.h"
 #include "redact/value.h"
 #include "schemas/json.h"
@@ -17,10 +18,10 @@
 
 static void value_add(struct st_tree *tree, const json_t *value, enum st_keyname key);
 
-static void marker_add(struct st_tree *tree, const char *rule)
+static void marker_add(struct st_tree *tree, const char *rule, const char *text, size_t len)
 {
 	st_buf_add_char(tree->out, '"');
-	st_redact_marker(tree->out, rule);
+	st_redact_marker(tree->out, rule, st_fingerprint(&tree->redactor->key, text, len));
 	st_buf_add_char(tree->out, '"');
 	tree->redactions++;
 }
@@ -109,19 +110,19 @@ static void leaf_add(struct st_tree *tree, const json_t *value, enum st_keyname 
 	const char *text = json_string_value(value);
 	size_t len = json_string_length(value);
 	if (st_value_is_secret_json(key, text, len))
-		marker_add(tree, st_keyname_rule(key));
+		marker_add(tree, st_keyname_rule(key), text, len);
 	else
 		st_tree_add_string(tree, text, len);
 }
 
 static void number_add(struct st_tree *tree, const json_t *value, enum st_keyname key)
 {
-	if (key == ST_KEYNAME_PASSWORD || key == ST_KEYNAME_TOKEN) {
-		marker_add(tree, st_keyname_rule(key));
-		return;
-	}
 	char text[64];
 	size_t len = json_dumpb(value, text, sizeof text, JSON_ENCODE_ANY | JSON_COMPACT);
+	if (key == ST_KEYNAME_PASSWORD || key == ST_KEYNAME_TOKEN) {
+		marker_add(tree, st_keyname_rule(key), text, len <= sizeof text ? len : 0);
+		return;
+	}
 	if (len > 0 && len <= sizeof text)
 		st_buf_add(tree->out, text, len);
 	else

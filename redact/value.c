@@ -229,6 +229,18 @@ static bool is_harmless(enum st_keyname key, const char *value, size_t len)
 	return false;
 }
 
+/* Not a word and not a number: something that no sentence has in it. */
+static bool looks_drawn(const char *value, size_t len)
+{
+	bool letter = false;
+	for (size_t i = 0; i < len; i++) {
+		letter |= st_char_is_alpha(value[i]);
+		if ((unsigned char)value[i] <= ' ')
+			return false;
+	}
+	return len >= 8 && letter && has_digit(value, len) && !is_uuid(value, len);
+}
+
 bool st_value_is_secret(enum st_keyname key, const char *value, size_t len,
 			struct st_value_look look)
 {
@@ -237,6 +249,8 @@ bool st_value_is_secret(enum st_keyname key, const char *value, size_t len,
 	if (key != ST_KEYNAME_PASSWORD && len <= 12 && all_in(value, len, ST_ALPHABET_DIGIT))
 		return false;
 	if (key != ST_KEYNAME_PASSWORD && is_path_or_url(value, len))
+		return false;
+	if (look.told && !looks_drawn(value, len))
 		return false;
 	if (look.quoted)
 		return true;

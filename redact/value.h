@@ -14,6 +14,7 @@ struct st_value_look {
 	bool spaced;   /* "key = value" rather than "key=value" */
 	bool followed; /* more words stand on the line */
 	bool flag;     /* "--key value" */
+	bool told;     /* by a word or a comma: the value must look like a secret */
 };
 
 #define ST_VALUE_MIN 6 /* bytes; a shorter value in running text is taken for no secret */

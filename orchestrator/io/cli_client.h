@@ -37,6 +37,9 @@ int st_cli_token_list(struct st_cli *cli);
 int st_cli_token_revoke(struct st_cli *cli);
 
 int st_cli_audit(struct st_cli *cli);
+int st_cli_redact(struct st_cli *cli);
+int st_cli_redact_test(struct st_cli *cli);
+
 int st_cli_doctor(struct st_cli *cli);
 
 #endif

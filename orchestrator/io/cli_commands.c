@@ -220,6 +220,27 @@ static const struct st_option sandbox_options[] = {
 static const struct st_option audit_options[] = {STORE_OPTION, END};
 static const struct st_option doctor_options[] = {BACKEND_OPTIONS, CONFIG_OPTION, END};
 
+#define SECRETS_OPTION                                                                             \
+	{                                                                                          \
+		"secrets", "FILE", "values to hide in every spelling: one JSON string a line",     \
+		    NULL, 0                                                                        \
+	}
+
+#define RULES_OPTION                                                                               \
+	{                                                                                          \
+		"rules", "FILE", "rules of your own: a JSON array", NULL, 0                        \
+	}
+
+static const struct st_option redact_options[] = {
+    SECRETS_OPTION,
+    RULES_OPTION,
+    {"lines", NULL, "every line is a JSON string, a text of its own, and comes back as one", NULL,
+     0},
+    END,
+};
+
+static const struct st_option redact_test_options[] = {SECRETS_OPTION, RULES_OPTION, END};
+
 #define RUN_TEXT                                                                                   \
 	"RUN is an id in full, the unique beginning of one (6 or more digits), or last: the "      \
 	"newest run."
@@ -340,6 +361,15 @@ const struct st_command st_commands[] = {
      "the first row that is wrong. Exits with 1 when one is found, with 5 when the store cannot be "
      "read. Prints a digest of all timelines, to be kept elsewhere.",
      "stint audit --store sqlite:stint.db", 0, 1, audit_options, st_cli_audit},
+    {"redact test", "FILE|- [--secrets FILE] [--rules FILE]",
+     "say what redaction finds in a text, and why",
+     "One line for each find: line:column, its length, the rule. The text itself is not shown.",
+     "stint redact test build.log", 1, 1, redact_test_options, st_cli_redact_test},
+    {"redact", "[FILE|-] [--secrets FILE] [--rules FILE] [--lines]",
+     "take the secrets out of a text",
+     "A filter: what comes out is what stint would store of the text. Complete harmless lines "
+     "leave at once. Nothing is stored.",
+     "stint redact build.log --secrets secrets.jsonl", 0, 1, redact_options, st_cli_redact},
     {"doctor", "[--store URI] [--config FILE]", "check what stint needs here",
      "One line each: ok, warn or FAIL. Exits with 1 when something fails.", "stint doctor", 0, 0,
      doctor_options, st_cli_doctor},

@@ -2,7 +2,6 @@
 #include "orchestrator/io/secrets.h"
 
 #include <fcntl.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,11 +38,11 @@ static int read_file(const char *path, char **out, struct st_diag *diag)
 			       "chmod o= it",
 			       path);
 	}
-	char *value = st_alloc(VALUE_MAX + 1);
+	char *value = st_secret_alloc(VALUE_MAX + 1);
 	ssize_t len = read(fd, value, VALUE_MAX + 1);
 	(void)close(fd);
 	if (len < 0 || len > VALUE_MAX) {
-		st_free(value);
+		st_secret_free(value);
 		return st_fail(diag, ST_ERR_IO, "secret file %s cannot be read or is too large",
 			       path);
 	}
@@ -55,10 +54,22 @@ static int read_file(const char *path, char **out, struct st_diag *diag)
 	return ST_OK;
 }
 
+/* In memory that is locked, and zeroed when it is freed. NULL gives NULL. */
+static char *locked_copy(const char *text)
+{
+	if (text == NULL) {
+		return NULL;
+	}
+	size_t size = strlen(text) + 1;
+	char *copy = st_secret_alloc(size);
+	memcpy(copy, text, size);
+	return copy;
+}
+
 static int resolve(const char *ref, char **out, struct st_diag *diag)
 {
 	if (strncmp(ref, "env:", 4) == 0) {
-		*out = st_strdup(getenv(ref + 4));
+		*out = locked_copy(getenv(ref + 4));
 		return ST_OK;
 	}
 	return read_file(ref + strlen("file:"), out, diag);
@@ -72,7 +83,7 @@ static int add(struct st_secrets *secrets, const char *name, const char *ref, bo
 	secret->provider = provider;
 	int err = resolve(ref, &secret->value, diag);
 	if (err == ST_OK && secret->value != NULL && secret->value[0] == '\0') {
-		st_free(secret->value);
+		st_secret_free(secret->value);
 		secret->value = NULL;
 	}
 	return err;
@@ -127,10 +138,7 @@ void st_secrets_free(struct st_secrets *secrets)
 		return;
 	}
 	for (size_t i = 0; i < secrets->n; i++) {
-		if (secrets->of[i].value != NULL) {
-			sodium_memzero(secrets->of[i].value, strlen(secrets->of[i].value));
-		}
-		st_free(secrets->of[i].value);
+		st_secret_free(secrets->of[i].value);
 	}
 	st_free(secrets->of);
 	st_free(secrets);

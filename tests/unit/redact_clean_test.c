@@ -118,6 +118,61 @@ static void a_copy_outlives_its_original(void **state)
 	st_clean_builder_fini(&b);
 }
 
+static struct st_clean *with_key(uint8_t first, const char *text)
+{
+	uint8_t key[ST_REDACT_KEY_BYTES] = {first};
+	static const char SECRET[] = "fAk3/s3cr3t+val=ue&x";
+	struct st_redactor *keyed = st_redactor_new();
+	st_redactor_key(keyed, key);
+	assert_int_equal(st_redactor_secret(keyed, "N", SECRET, strlen(SECRET), NULL), ST_OK);
+	assert_int_equal(st_redactor_build(keyed, NULL), ST_OK);
+	struct st_clean *clean = st_redact_text(keyed, text, strlen(text));
+	st_autoclean struct st_clean *again =
+	    st_redact_text(keyed, st_clean_text(clean), st_clean_len(clean));
+	assert_string_equal(st_clean_text(again), st_clean_text(clean));
+	st_redactor_free(keyed);
+	return clean;
+}
+
+static void a_fingerprint_follows_one_secret_through_its_spellings(void **state)
+{
+	(void)state;
+	st_autoclean struct st_clean *clean =
+	    with_key(1, "fAk3/s3cr3t+val=ue&x fAk3%2Fs3cr3t%2Bval%3Due%26x fAk3/s3cr\n3t+val=ue&x");
+	const char *text = st_clean_text(clean);
+	assert_int_equal(strlen(text), 3 * strlen("[redacted:N:01234567]") + 2);
+	assert_memory_equal(text, text + 22, 22);
+	assert_memory_equal(text, text + 44, 21);
+	st_autoclean struct st_clean *other = with_key(2, "fAk3/s3cr3t+val=ue&x");
+	assert_memory_not_equal(text, st_clean_text(other), 21);
+}
+
+static void what_could_be_guessed_has_no_fingerprint(void **state)
+{
+	(void)state;
+	st_autoclean struct st_clean *clean = with_key(1, "password=12345678 pin");
+	assert_string_equal(st_clean_text(clean), "password=[redacted:password] pin");
+	st_autoclean struct st_clean *random = with_key(1, "password=kJ8#xQ2!mW9$zR4%vT");
+	assert_memory_equal(st_clean_text(random), "password=[redacted:password:", 28);
+}
+
+static void numbers_in_json_text_become_strings(void **state)
+{
+	(void)state;
+	static const char *const PAIRS[][2] = {
+	    {"{\"password\": 12345678}", "{\"password\": \"[redacted:password]\"}"},
+	    {"{\\\"password\\\":12345678}", "{\\\"password\\\":\\\"[redacted:password]\\\"}"},
+	};
+	for (size_t i = 0; i < 2; i++) {
+		st_autoclean struct st_clean *clean =
+		    st_redact_text(redactor, PAIRS[i][0], strlen(PAIRS[i][0]));
+		assert_string_equal(st_clean_text(clean), PAIRS[i][1]);
+		st_autoclean struct st_clean *again =
+		    st_redact_text(redactor, st_clean_text(clean), st_clean_len(clean));
+		assert_string_equal(st_clean_text(again), PAIRS[i][1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +181,9 @@ int main(void)
 	    cmocka_unit_test(outside_text_is_redacted_on_its_way_in),
 	    cmocka_unit_test(clean_text_goes_in_as_it_is),
 	    cmocka_unit_test(a_copy_outlives_its_original),
+	    cmocka_unit_test(a_fingerprint_follows_one_secret_through_its_spellings),
+	    cmocka_unit_test(what_could_be_guessed_has_no_fingerprint),
+	    cmocka_unit_test(numbers_in_json_text_become_strings),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

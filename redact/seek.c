@@ -8,7 +8,7 @@
  * Complete lines leave at once. So of a needle that is broken after fewer than EDGE bytes by a line
  * end, only what follows that line end is replaced: nearly every line ends like some needle begins.
  */
-#include "redact/view.h"
+#include "redact/seek.h"
 
 #include <assert.h>
 #include <string.h>
@@ -17,13 +17,13 @@
 
 #define EDGE 4
 
-static const char KINDS[ST_VIEW_KINDS] = {'\n', '\r', '\x1b', '\\'};
+static const char KINDS[ST_SEEK_KINDS] = {'\n', '\r', '\x1b', '\\'};
 
 /* Where the next gap may begin, or end. */
-static size_t gap_next(struct st_view *view, const char *data, size_t end)
+static size_t gap_next(struct st_seek *view, const char *data, size_t end)
 {
 	size_t first = end;
-	for (size_t i = 0; i < ST_VIEW_KINDS; i++) {
+	for (size_t i = 0; i < ST_SEEK_KINDS; i++) {
 		size_t *next = &view->next[i];
 		if (*next < view->at)
 			*next = view->at;
@@ -38,11 +38,11 @@ static size_t gap_next(struct st_view *view, const char *data, size_t end)
 }
 
 /* Where the last `depth` bytes, gaps not counted, begin. */
-static size_t loose_start(const struct st_view *view, size_t depth)
+static size_t loose_start(const struct st_seek *view, size_t depth)
 {
 	size_t to = view->at;
 	for (size_t i = view->n; i-- > 0;) {
-		const struct st_view_gap *gap = &view->gaps[i];
+		const struct st_seek_gap *gap = &view->gaps[i];
 		size_t behind = to - gap->at - gap->len;
 		if (depth <= behind)
 			break;
@@ -53,14 +53,14 @@ static size_t loose_start(const struct st_view *view, size_t depth)
 	return depth < to ? to - depth : 0;
 }
 
-static size_t loose_shown(const struct st_view *view, size_t depth)
+static size_t loose_shown(const struct st_seek *view, size_t depth)
 {
 	size_t start = loose_start(view, depth);
 	return start < view->floor ? view->floor : start;
 }
 
 static bool node_hit(const struct st_automaton *automaton, uint32_t node, size_t at,
-		     struct st_view_hit *hit)
+		     struct st_seek_hit *hit)
 {
 	size_t len = st_automaton_hit(automaton, node, &hit->name);
 	if (len == 0)
@@ -72,14 +72,14 @@ static bool node_hit(const struct st_automaton *automaton, uint32_t node, size_t
 }
 
 /* One byte that both positions see. */
-static bool both_step(struct st_view *view, const struct st_automaton *automaton, char c,
-		      struct st_view_hit *hit)
+static bool both_step(struct st_seek *view, const struct st_automaton *automaton, char c,
+		      struct st_seek_hit *hit)
 {
 	uint8_t byte = (uint8_t)c;
 	view->at++;
 	view->strict = st_automaton_step(automaton, view->strict, byte);
 	view->loose = st_automaton_step(automaton, view->loose, byte);
-	struct st_view_hit loose;
+	struct st_seek_hit loose;
 	size_t len = st_automaton_hit(automaton, view->loose, &loose.name);
 	bool found = node_hit(automaton, view->strict, view->at, hit);
 	if (len > 0) {
@@ -97,8 +97,8 @@ static bool both_step(struct st_view *view, const struct st_automaton *automaton
 }
 
 /* Goes on to `to`; no gap lies before it. */
-static bool segment_run(struct st_view *view, const struct st_automaton *automaton,
-			const char *data, size_t to, struct st_view_hit *hit)
+static bool segment_run(struct st_seek *view, const struct st_automaton *automaton,
+			const char *data, size_t to, struct st_seek_hit *hit)
 {
 	view->indent = false;
 	while (view->loose != 0 && view->at < to)
@@ -118,8 +118,8 @@ static bool segment_run(struct st_view *view, const struct st_automaton *automat
 }
 
 /* The bytes of a gap, which only the strict position sees. */
-static bool gap_run(struct st_view *view, const struct st_automaton *automaton, const char *data,
-		    struct st_view_hit *hit)
+static bool gap_run(struct st_seek *view, const struct st_automaton *automaton, const char *data,
+		    struct st_seek_hit *hit)
 {
 	while (view->at < view->gap_end) {
 		view->strict =
@@ -130,9 +130,9 @@ static bool gap_run(struct st_view *view, const struct st_automaton *automaton, 
 	return false;
 }
 
-static void gap_push(struct st_view *view, size_t len)
+static void gap_push(struct st_seek *view, size_t len)
 {
-	struct st_view_gap *last = view->n > 0 ? &view->gaps[view->n - 1] : NULL;
+	struct st_seek_gap *last = view->n > 0 ? &view->gaps[view->n - 1] : NULL;
 	if (last != NULL && last->at + last->len == view->at) {
 		last->len += len;
 		return;
@@ -142,11 +142,11 @@ static void gap_push(struct st_view *view, size_t len)
 		view->gaps = st_realloc(view->gaps, view->cap * sizeof *view->gaps);
 	}
 	assert(view->gaps != NULL);
-	view->gaps[view->n++] = (struct st_view_gap){view->at, len};
+	view->gaps[view->n++] = (struct st_seek_gap){view->at, len};
 }
 
 /* Forgets the gaps that lie before what loose holds. */
-static void gaps_prune(struct st_view *view, size_t depth)
+static void gaps_prune(struct st_seek *view, size_t depth)
 {
 	if (view->n < 8)
 		return;
@@ -161,7 +161,7 @@ static void gaps_prune(struct st_view *view, size_t depth)
 }
 
 /* A gap of `len` bytes begins here. */
-static void gap_enter(struct st_view *view, const struct st_automaton *automaton, size_t len,
+static void gap_enter(struct st_seek *view, const struct st_automaton *automaton, size_t len,
 		      bool line)
 {
 	uint32_t node = view->loose;
@@ -187,7 +187,7 @@ static void gap_enter(struct st_view *view, const struct st_automaton *automaton
 }
 
 /* The length of the gap that begins here; `indent` tells of its spaces. */
-static size_t gap_here(const struct st_view *view, const struct st_known *text, bool *line)
+static size_t gap_here(const struct st_seek *view, const struct st_known *text, bool *line)
 {
 	char c = text->data[view->at];
 	*line = true;
@@ -196,8 +196,8 @@ static size_t gap_here(const struct st_view *view, const struct st_known *text, 
 	return st_gap_len(text, view->at, line);
 }
 
-bool st_view_run(struct st_view *view, const struct st_automaton *automaton,
-		 const struct st_known *text, size_t end, struct st_view_hit *hit)
+bool st_seek_run(struct st_seek *view, const struct st_automaton *automaton,
+		 const struct st_known *text, size_t end, struct st_seek_hit *hit)
 {
 	for (;;) {
 		if (gap_run(view, automaton, text->data, hit))
@@ -221,7 +221,7 @@ bool st_view_run(struct st_view *view, const struct st_automaton *automaton,
 	}
 }
 
-size_t st_view_settled(const struct st_view *view, const struct st_automaton *automaton)
+size_t st_seek_settled(const struct st_seek *view, const struct st_automaton *automaton)
 {
 	size_t held = st_automaton_depth(automaton, st_automaton_live(automaton, view->strict));
 	size_t strict = view->at - held;
@@ -236,24 +236,24 @@ static void lower(size_t *offset, size_t bytes)
 	*offset = *offset > bytes ? *offset - bytes : 0;
 }
 
-void st_view_drop(struct st_view *view, size_t bytes)
+void st_seek_drop(struct st_seek *view, size_t bytes)
 {
 	lower(&view->at, bytes);
 	lower(&view->segment_at, bytes);
 	lower(&view->gap_end, bytes);
 	lower(&view->floor, bytes);
-	for (size_t i = 0; i < ST_VIEW_KINDS; i++)
+	for (size_t i = 0; i < ST_SEEK_KINDS; i++)
 		lower(&view->next[i], bytes);
 	size_t n = 0;
 	for (size_t i = 0; i < view->n; i++)
 		if (view->gaps[i].at >= bytes)
 			view->gaps[n++] =
-			    (struct st_view_gap){view->gaps[i].at - bytes, view->gaps[i].len};
+			    (struct st_seek_gap){view->gaps[i].at - bytes, view->gaps[i].len};
 	view->n = n;
 }
 
-void st_view_fini(struct st_view *view)
+void st_seek_fini(struct st_seek *view)
 {
 	st_free(view->gaps);
-	*view = (struct st_view){0};
+	*view = (struct st_seek){0};
 }

@@ -97,6 +97,7 @@ static void interrupted(struct st_buf *out, const uint8_t *spelt, size_t len, si
 static void expect_same_in_pieces(const struct st_buf *text, const struct st_clean *whole)
 {
 	struct st_buf joined = {0};
+	st_buf_add_text(&joined, "");
 	struct st_redact_stream *stream = st_redact_stream_open(redactor);
 	for (size_t at = 0; at < text->len;) {
 		size_t len = 1 + chance(chance(4) == 0 ? 90 : 9);
