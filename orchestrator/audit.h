@@ -80,7 +80,7 @@ struct st_audit_row {
 struct st_finding {
 	enum st_law law;
 	char table[32];
-	char key[64];	 /* "no=12" */
+	char key[96];	 /* "no=12" */
 	char column[32]; /* "": the row as a whole */
 	struct st_id run;
 	char says[160];

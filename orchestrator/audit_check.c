@@ -118,8 +118,6 @@ struct st_id st_cell_id(const struct st_cell *cell)
 	return id;
 }
 
-#define BYTES_SHOWN_MAX 32
-
 static void describe(const struct st_cell *cell, char *out, size_t size)
 {
 	if (cell->type == ST_CELL_NULL) {
@@ -129,7 +127,8 @@ static void describe(const struct st_cell *cell, char *out, size_t size)
 	} else if (cell->type == ST_CELL_TEXT) {
 		(void)snprintf(out, size, "%s", cell->bytes);
 	} else {
-		size_t len = cell->len < BYTES_SHOWN_MAX ? cell->len : BYTES_SHOWN_MAX;
+		size_t room = (size - 1) / 2;
+		size_t len = cell->len < room ? cell->len : room;
 		(void)sodium_bin2hex(out, size, (const uint8_t *)cell->bytes, len);
 	}
 }
@@ -145,7 +144,7 @@ static bool wrong_cell(const struct st_audit_at *at, int column, const struct st
 	const struct st_cell *cells = at->row->cells;
 	const char *const *columns = tables[at->row->table].columns;
 	(void)snprintf(finding.table, sizeof finding.table, "%s", tables[at->row->table].name);
-	char key[40];
+	char key[2 * ST_HASH_BYTES + 1];
 	describe(&cells[0], key, sizeof key);
 	(void)snprintf(finding.key, sizeof finding.key, "%s=%s", columns[0], key);
 	if (column >= 0) {
