@@ -8,6 +8,7 @@
 #include "orchestrator/client.h"
 #include "orchestrator/control.h"
 #include "orchestrator/decide.h"
+#include "orchestrator/definitions.h"
 #include "orchestrator/jump.h"
 #include "orchestrator/queue.h"
 #include "orchestrator/recover.h"
@@ -21,6 +22,7 @@
 
 #define RUNS_CAP_MIN 256
 #define WIDES_CAP 1024
+#define DEFINITIONS_MAX 16
 
 struct st_core *st_core_new(const struct st_core_options *options,
 			    const struct st_core_numbers *numbers)
@@ -32,6 +34,11 @@ struct st_core *st_core_new(const struct st_core_options *options,
 	struct st_core *core = st_alloc(sizeof *core);
 	core->options = *options;
 	core->numbers = *numbers;
+	core->definitions = options->definitions;
+	if (core->definitions == NULL) {
+		core->own_definitions = st_definitions_new(DEFINITIONS_MAX);
+		core->definitions = core->own_definitions;
+	}
 	core->runs_cap = RUNS_CAP_MIN;
 	core->runs = st_alloc_array(core->runs_cap, sizeof(struct st_run *));
 	core->wides_cap = WIDES_CAP;
@@ -63,9 +70,7 @@ void st_core_free(struct st_core *core)
 		}
 	}
 	free_wides(core);
-	for (size_t i = 0; i < ST_TOLD_MAX; i++) {
-		st_told_fini(&core->told[i]);
-	}
+	st_definitions_free(core->own_definitions);
 	st_free(core->runs);
 	st_free(core->timers.of);
 	for (int slot = 0; slot < ST_SLOT_COUNT; slot++) {

@@ -6,14 +6,16 @@
 #include <stdint.h>
 
 struct st_config;
+struct st_definitions;
 struct st_redactor;
 struct st_schemas;
 
-/* What the core goes by. All borrowed for its whole life, none changed by it. */
+/* What the core goes by. All borrowed for its whole life, none but the last changed by it. */
 struct st_core_options {
 	const struct st_config *config;
 	const struct st_redactor *redactor;
 	const struct st_schemas *schemas;
+	struct st_definitions *definitions; /* see orchestrator/definitions.h; NULL: own ones */
 };
 
 /* The next free row numbers, as the store knows them at start. */

@@ -15,11 +15,11 @@
 
 #include "orchestrator/call_end.h"
 #include "orchestrator/client_call.h"
+#include "orchestrator/definitions.h"
 #include "orchestrator/gate.h"
 #include "orchestrator/registry.h"
 #include "orchestrator/run.h"
 #include "orchestrator/step.h"
-#include "schemas/json.h"
 #include "schemas/mem.h"
 
 /* What is being put together. */
@@ -48,26 +48,6 @@ static void damaged(struct loading *loading, const char *what)
 		      "%s: %s does not fit the rest; restore a backup", id, what);
 }
 
-/* It was accepted once, so that a definition that cannot be read is damage. */
-static struct st_def *decode(const struct st_core *core, const char *text)
-{
-	json_t *doc = NULL;
-	struct st_def *def = NULL;
-	if (text == NULL || st_json_parse(text, strlen(text), strlen(text), &doc, NULL) != ST_OK) {
-		return NULL;
-	}
-	const struct st_def_input input = {.doc = doc, .config = core->options.config};
-	int err = st_def_decode(core->options.schemas, &input, &def, NULL);
-	json_decref(doc);
-	for (size_t i = 0; err == ST_OK && i < def->n_steps; i++) {
-		if (st_kind_find(def->steps[i].uses) == NULL) {
-			st_def_free(def);
-			return NULL;
-		}
-	}
-	return err == ST_OK ? def : NULL;
-}
-
 /* Until when the run was surely live: its last event says so, unless it stands further behind the
  * last pulse than pulses do; then the clock was set back and the timeline only kept its order. */
 static st_time seen_alive(const struct loading *loading, const struct st_row_run *row)
@@ -85,8 +65,8 @@ static void load_run(struct loading *loading, const struct st_row_run *row)
 	if (loading->spoiled || st_core_find(core, row->id) != NULL) {
 		return;
 	}
-	struct st_def *def = decode(core, row->def);
-	if (def == NULL) {
+	struct st_def *def = st_definitions_read(core->definitions, &core->options, row->def);
+	if (def == NULL) { /* it was accepted once */
 		damaged(loading, "a run's definition");
 		return;
 	}

@@ -17,15 +17,6 @@ struct st_wide {
 	struct st_wide *next; /* in its hash bucket */
 };
 
-/* A definition's text and how people see it, for the next run of the same one. */
-struct st_told {
-	struct st_def *def; /* shared, or NULL */
-	char *text;
-	struct st_clean *shown;
-	size_t used_at; /* the number of the submit that used it last */
-};
-#define ST_TOLD_MAX 16
-
 struct st_run_list {
 	struct st_run **of;
 	size_t n;
@@ -54,8 +45,8 @@ struct st_core {
 	size_t n_calls;		    /* HTTP calls in flight */
 	size_t n_jobs;		    /* sandbox jobs in flight */
 	bool draining;
-	struct st_told told[ST_TOLD_MAX];
-	size_t n_submits;
+	struct st_definitions *definitions;
+	struct st_definitions *own_definitions; /* the same, or NULL: the options gave it */
 };
 
 /* Everything one core_step needs at hand. Lives for one step. */

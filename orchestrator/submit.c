@@ -4,15 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "orchestrator/definitions.h"
 #include "orchestrator/registry.h"
 #include "orchestrator/run.h"
 #include "orchestrator/tell.h"
-#include "redact/redact.h"
-#include "schemas/json.h"
-#include "schemas/mem.h"
-
-/* Longer definitions are told anew for each run. */
-#define TOLD_BYTES_MAX ((size_t)64 << 10)
 
 /* The envelope is written when the run starts: every limit is an account of its own. */
 static void open_accounts(struct st_run *run)
@@ -38,62 +33,6 @@ static void open_accounts(struct st_run *run)
 	}
 }
 
-/* What is stored says every limit and param by itself: a later change of the defaults does not
- * reach a run that has started. */
-static void fix_definition(struct st_def *def)
-{
-	(void)json_object_set_new(def->doc, "budget", st_envelope_encode(&def->envelope));
-	if (def->params != NULL) {
-		(void)json_object_set(def->doc, "params", def->params);
-	}
-}
-
-void st_told_fini(struct st_told *told)
-{
-	st_def_free(told->def);
-	st_free(told->text);
-	st_clean_free(told->shown);
-	*told = (struct st_told){0};
-}
-
-/* The definition's place among those told lately, or the one that was not used for longest. */
-static struct st_told *place_of(struct st_core *core, const struct st_def *def)
-{
-	struct st_told *place = &core->told[0];
-	for (size_t i = 0; i < ST_TOLD_MAX; i++) {
-		if (core->told[i].def == def) {
-			return &core->told[i];
-		}
-		if (core->told[i].used_at < place->used_at) {
-			place = &core->told[i];
-		}
-	}
-	return place;
-}
-
-/* To write a definition down and to redact it is most of what a submit costs, and of the same
- * definition gives the same: it is done once for many runs. */
-static void add_definition(struct st_core *core, struct st_def *def, struct st_row_run *row)
-{
-	struct st_told *told = place_of(core, def);
-	if (told->def == def) {
-		row->def = st_strdup(told->text);
-		row->shown = st_clean_copy(told->shown);
-		told->used_at = ++core->n_submits;
-		return;
-	}
-	fix_definition(def);
-	row->def = st_json_compact(def->doc);
-	row->shown = st_redact_json(core->options.redactor, def->doc);
-	if (def->n_owners > 1 && strlen(row->def) <= TOLD_BYTES_MAX) {
-		st_told_fini(told);
-		told->def = st_def_share(def);
-		told->text = st_strdup(row->def);
-		told->shown = st_clean_copy(row->shown);
-		told->used_at = ++core->n_submits;
-	}
-}
-
 static void add_run_row(struct st_turn *turn, const struct st_run *run)
 {
 	const struct st_def *def = run->def;
@@ -101,7 +40,8 @@ static void add_run_row(struct st_turn *turn, const struct st_run *run)
 	row->insert = true;
 	row->no = run->no;
 	row->id = run->id;
-	add_definition(turn->core, run->def, row);
+	st_definitions_write(turn->core->definitions, &turn->core->options, run->def, &row->def,
+			     &row->shown);
 	memcpy(row->name, def->name, sizeof row->name);
 	row->kind = def->kind;
 	memcpy(row->scope_id, def->scope_id, sizeof row->scope_id);

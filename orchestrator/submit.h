@@ -7,6 +7,5 @@
 
 /* Takes event->submit.def. The run is running when this returns, unless the reply says why not. */
 void st_run_submit(struct st_turn *turn, const struct st_event *event);
-void st_told_fini(struct st_told *told); /* leaves it empty */
 
 #endif

@@ -24,6 +24,7 @@
 
 #include "budgets/grant.h"
 #include "orchestrator/core.h"
+#include "orchestrator/definitions.h"
 #include "orchestrator/rows_fini.h"
 #include "redact/clean.h"
 #include "schemas/buf.h"
@@ -373,11 +374,21 @@ struct sim_result {
 	uint32_t states[4]; /* bits reached: run, step, item, hold */
 };
 
+/* The definitions that SIM_POOL_WORLDS worlds draw their runs from. */
+#define SIM_POOL_MAX 64
+#define SIM_POOL_WORLDS 128
+struct sim_pool {
+	uint64_t no;			   /* which SIM_POOL_WORLDS seeds */
+	struct st_def *defs[SIM_POOL_MAX]; /* NULL: not asked for yet */
+};
+
 /* What all worlds share. */
 struct sim_base {
 	struct st_schemas *schemas;
 	struct st_redactor *redactor;
-	struct st_config *configs[4];
+	struct st_config *configs[4]; /* they differ in slots only: definitions are alike in all */
+	struct st_definitions *definitions; /* that cores read and wrote */
+	struct sim_pool *pool;
 };
 
 struct sim {
@@ -433,8 +444,9 @@ void sim_trace(struct sim *s, const char *format, ...) __attribute__((format(pri
 
 /* ---- sim_gen.c ---- */
 
-/* The definition of run number i of this seed, as text. */
-void sim_gen_definition(uint64_t seed, int i, struct st_buf *out);
+/* The definition of run number i of this seed, shared; free with st_def_free. */
+struct st_def *sim_gen_definition(const struct sim_base *base, uint64_t seed, int i);
+void sim_gen_forget(struct sim_pool *pool);
 json_t *sim_gen_config(int variant);
 
 /* ---- sim_store.c ---- */

@@ -3,6 +3,8 @@
  * the core. */
 #include <stdlib.h>
 
+#include "orchestrator/admit.h"
+#include "schemas/json.h"
 #include "tests/sim/sim.h"
 
 /* A definition being written. */
@@ -240,9 +242,9 @@ static void gen_step(struct gen *g)
 	st_buf_add_char(g->out, '}');
 }
 
-void sim_gen_definition(uint64_t seed, int i, struct st_buf *out)
+static void gen_definition(uint64_t pool, int i, struct st_buf *out)
 {
-	struct gen g = {.rng = sim_rng_of(seed, 1, (uint64_t)i), .out = out};
+	struct gen g = {.rng = sim_rng_of(pool, 1, (uint64_t)i), .out = out};
 	static const char *const xs[] = {"[]", "[1]", "[1,2]", "[1,2,3,4]", "[\"a\",{\"b\":1}]"};
 	int n = 1 + (int)sim_roll(&g.rng, SIM_STEPS_MAX - 1);
 	st_buf_addf(out,
@@ -259,6 +261,52 @@ void sim_gen_definition(uint64_t seed, int i, struct st_buf *out)
 		gen_step(&g);
 	}
 	st_buf_add_text(out, "]}");
+}
+
+static struct st_def *decode(const struct sim_base *base, const struct st_buf *text)
+{
+	struct st_diag diag = {0};
+	struct st_def *def = NULL;
+	json_t *doc = NULL;
+	int err = st_json_parse(text->data, text->len, ST_JSON_BYTES_MAX, &doc, &diag);
+	const struct st_def_input input = {.doc = doc, .config = base->configs[0]};
+	err = err != ST_OK ? err : st_def_decode(base->schemas, &input, &def, &diag);
+	err = err != ST_OK ? err : st_admit_check(def, base->configs[0], &diag);
+	if (err != ST_OK) {
+		(void)fprintf(stderr, "the generator made what is not valid: %s: %s\n%s\n",
+			      diag.pointer, diag.text, text->data);
+		exit(2);
+	}
+	json_decref(doc);
+	return def;
+}
+
+void sim_gen_forget(struct sim_pool *pool)
+{
+	for (int i = 0; i < SIM_POOL_MAX; i++) {
+		st_def_free(pool->defs[i]);
+		pool->defs[i] = NULL;
+	}
+}
+
+/* To read a definition costs as much as to run it: neighbouring worlds have the same ones, each
+ * with others and in another order. */
+struct st_def *sim_gen_definition(const struct sim_base *base, uint64_t seed, int i)
+{
+	struct sim_pool *pool = base->pool;
+	struct sim_rng rng = sim_rng_of(seed, 8, (uint64_t)i);
+	int k = (int)sim_roll(&rng, SIM_POOL_MAX);
+	if (pool->no != seed / SIM_POOL_WORLDS) {
+		sim_gen_forget(pool);
+		pool->no = seed / SIM_POOL_WORLDS;
+	}
+	if (pool->defs[k] == NULL) {
+		struct st_buf text = {0};
+		gen_definition(pool->no, k, &text);
+		pool->defs[k] = decode(base, &text);
+		st_buf_fini(&text);
+	}
+	return st_def_share(pool->defs[k]);
 }
 
 json_t *sim_gen_config(int variant)

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "orchestrator/admit.h"
 #include "schemas/json.h"
+#include "schemas/mem.h"
 #include "tests/sim/sim.h"
 
 struct st_actor sim_actor(const char *name, const char *tenant, enum st_role role)
@@ -33,26 +33,13 @@ static void note_wish(struct sim_wish *wish, const struct st_def *def)
 	}
 }
 
-static struct st_def *decode(struct sim *s, int i)
+static void trace_definition(struct sim *s, int i, const struct st_def *def)
 {
-	struct st_buf text = {0};
-	struct st_diag diag = {0};
-	struct st_def *def = NULL;
-	json_t *doc = NULL;
-	sim_gen_definition(s->options->seed, i, &text);
-	int err = st_json_parse(text.data, text.len, ST_JSON_BYTES_MAX, &doc, &diag);
-	const struct st_def_input input = {.doc = doc, .config = s->config};
-	err = err != ST_OK ? err : st_def_decode(s->base->schemas, &input, &def, &diag);
-	err = err != ST_OK ? err : st_admit_check(def, s->config, &diag);
-	if (err != ST_OK) {
-		(void)fprintf(stderr, "the generator made what is not valid: %s: %s\n%s\n",
-			      diag.pointer, diag.text, text.data);
-		exit(2);
+	if (s->options->trace) {
+		char *text = st_json_compact(def->doc);
+		sim_trace(s, "submit %d: %s", i, text);
+		st_free(text);
 	}
-	sim_trace(s, "submit %d: %s", i, text.data);
-	json_decref(doc);
-	st_buf_fini(&text);
-	return def;
 }
 
 static struct sim_wish *next_wish(struct sim *s, int *i)
@@ -81,7 +68,8 @@ bool sim_act_submit(struct sim *s, struct sim_rng *rng)
 	struct st_event event = {.type = ST_EVENT_SUBMIT, .reply = s};
 	event.actor = sim_actor(sim_chance(&own, 70) ? "ann" : "bob", "", ST_ROLE_SUBMITTER);
 	event.idempotency = &key;
-	event.submit.def = decode(s, i);
+	event.submit.def = sim_gen_definition(s->base, s->options->seed, i);
+	trace_definition(s, i, event.submit.def);
 	note_wish(wish, event.submit.def);
 	memcpy(wish->by, event.actor.name, sizeof wish->by);
 	if (!s->healed && sim_chance(rng, 5) && sim_fires(s, SIM_CONTROL_ROLE)) {

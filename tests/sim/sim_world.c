@@ -126,8 +126,10 @@ static bool act_timer(struct sim *s, struct sim_rng *rng)
 
 static void start(struct sim *s)
 {
-	const struct st_core_options options = {
-	    .config = s->config, .redactor = s->base->redactor, .schemas = s->base->schemas};
+	const struct st_core_options options = {.config = s->config,
+						.redactor = s->base->redactor,
+						.schemas = s->base->schemas,
+						.definitions = s->base->definitions};
 	const struct st_core_numbers numbers = {
 	    .run = s->store.n_runs + 1, .call = s->store.n_holds + 1, .scope = 1};
 	s->core = st_core_new(&options, &numbers);
@@ -385,6 +387,8 @@ void sim_base_init(struct sim_base *base)
 {
 	struct st_diag diag = {0};
 	base->schemas = st_schemas_new();
+	base->definitions = st_definitions_new(SIM_POOL_MAX);
+	base->pool = st_alloc(sizeof *base->pool);
 	base->redactor = st_redactor_new();
 	int err = st_redactor_secret(base->redactor, "SIM", SIM_CANARY, strlen(SIM_CANARY), &diag);
 	err = err != ST_OK ? err : st_redactor_build(base->redactor, &diag);
@@ -401,6 +405,9 @@ void sim_base_init(struct sim_base *base)
 
 void sim_base_fini(struct sim_base *base)
 {
+	sim_gen_forget(base->pool);
+	st_free(base->pool);
+	st_definitions_free(base->definitions);
 	for (int i = 0; i < 4; i++) {
 		st_config_free(base->configs[i]);
 	}
