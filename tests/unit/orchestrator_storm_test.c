@@ -28,6 +28,7 @@
 	"\",\"url\":\"https://example.com/x\"}" more "}"
 #define JOB(id, with, more)                                                                        \
 	"{\"id\":\"" id "\",\"uses\":\"sandbox.job\",\"with\":{\"run\":[\"true\"]" with "}" more "}"
+#define CLIENT(id, more) "{\"id\":\"" id "\",\"uses\":\"client\"" more "}"
 #define NOOP(id, more) "{\"id\":\"" id "\",\"uses\":\"noop\"" more "}"
 #define X16(text) text text text text text text text text text text text text text text text text
 #define MODEL(id, more) /* 1024 bytes of prompt: counting them helps */                            \
@@ -67,6 +68,8 @@ static const char *const DEFINITIONS[] = {
 	HTTP("a", "POST", "") ",{\"id\":\"s\",\"uses\":\"sleep\",\"with\":{\"seconds\":30}}"),
     DEF("\"tokens\":1400", MODEL("m", "") "," MODEL("r", NEEDS("m") RETRY)),
     DEF("\"tokens\":1400", MODEL("m", EACH(2)) "," NOOP("f", "")),
+    DEF("\"tokens\":500", CLIENT("c", "") "," HTTP("b", "PUT", NEEDS("c"))),
+    DEF("\"tokens\":500", CLIENT("c", EACH(2)) "," HTTP("b", "GET", EACH(2))),
 };
 #define N_DEFINITIONS (sizeof DEFINITIONS / sizeof DEFINITIONS[0])
 
@@ -105,6 +108,46 @@ static struct st_id doubt_of(const struct world *w, int64_t no)
 		}
 	}
 	return (struct st_id){{0}};
+}
+
+/* A call of a client in this run that has no end, or none. */
+static struct st_id open_client_call(const struct world *w, int64_t no)
+{
+	for (size_t i = 0; i < w->stored.n; i++) {
+		const struct st_row *row = &w->stored.of[i];
+		if (row->type == ST_ROW_CALL && row->call->insert && row->call->run_no == no &&
+		    row->call->item == -1 && !world_has_end(w, row->call->no)) {
+			return row->call->id;
+		}
+	}
+	return (struct st_id){{0}};
+}
+
+/* The item of a client's step that waits for it: 0 of a step without items; -1: none. */
+static int waiting_client_item(const struct world *w, int64_t no)
+{
+	struct st_rows rows = {0};
+	int item = -1;
+	world_gather(w, &rows, no);
+	for (size_t i = 0; i < rows.n; i++) {
+		const struct st_row_step *step = rows.of[i].step;
+		if (rows.of[i].type == ST_ROW_STEP && step->state == ST_STEP_RUNNING &&
+		    strcmp(step->uses, "client") == 0 && step->item_state == ST_ITEM_SLEEPING) {
+			item = step->item;
+		}
+	}
+	st_rows_fini(&rows);
+	return item;
+}
+
+static size_t client_calls(const struct world *w, int64_t no)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < w->stored.n; i++) {
+		const struct st_row *row = &w->stored.of[i];
+		n += row->type == ST_ROW_HOLD && row->hold->run_no == no && row->hold->item == -1;
+	}
+	return n;
 }
 
 /* ---- the laws ---- */
@@ -251,6 +294,21 @@ static bool answer_halt(struct world *w, int64_t no)
 	return true;
 }
 
+/* Its client makes three calls, of which the last does not fit, and then ends what waits for it. */
+static bool client_goes_on(struct world *w, int64_t no)
+{
+	const struct st_id open = open_client_call(w, no);
+	int item = waiting_client_item(w, no);
+	if (!st_id_is_none(open)) {
+		world_settle(w, open, 200);
+	} else if (item >= 0 && client_calls(w, no) < 3) {
+		world_hold(w, "c", 250);
+	} else if (item >= 0) {
+		world_end_step(w, "c", item, true);
+	}
+	return item >= 0 || !st_id_is_none(open);
+}
+
 /* One thing that has to happen next; false: all is over. */
 static bool drive(struct world *w)
 {
@@ -259,7 +317,7 @@ static bool drive(struct world *w)
 		end_as_planned(w);
 		return true;
 	}
-	if (answer_halt(w, 1)) {
+	if (answer_halt(w, 1) || client_goes_on(w, 1)) {
 		return true;
 	}
 	if (st_core_deadline(w->core) == ST_TIME_NONE) {
@@ -428,13 +486,35 @@ static void tell_nonsense(struct storm *s)
 	}
 }
 
+static void client_acts(struct storm *s, int64_t no)
+{
+	struct world *w = &s->w;
+	const struct st_id open = open_client_call(w, no);
+	uint64_t what = roll(s, 10);
+	if (what < 4) {
+		world_hold(w, roll(s, 2) == 0 ? "c" : NULL, (int64_t)roll(s, 300) + 1);
+	} else if (what < 6 && !st_id_is_none(open)) {
+		world_settle(w, open, (int64_t)roll(s, 400));
+	} else if (what == 6 && !st_id_is_none(open)) {
+		world_end_call(w, (struct st_client_end){.call = open, .voided = roll(s, 2) == 0});
+	} else if (what == 7) {
+		world_extend(w, open);
+	} else if (what == 8) {
+		world_settle(w, w->call, 1); /* perhaps another run's, perhaps ended */
+	} else {
+		world_end_step(w, "c", (int)roll(s, 3), roll(s, 4) > 0);
+	}
+}
+
 static void something_happens(struct storm *s)
 {
 	uint64_t what = roll(s, 100);
 	int64_t no = (int64_t)roll(s, (uint64_t)s->n_runs) + 1;
 	s->w.run = s->runs[no - 1];
 	s->w.now += (st_time)roll(s, 400) - 20;
-	if (what < 50) {
+	if (what < 12) {
+		client_acts(s, no);
+	} else if (what < 50) {
 		end_somehow(s);
 	} else if (what < 65) {
 		if (st_core_deadline(s->w.core) != ST_TIME_NONE) {
@@ -478,6 +558,7 @@ static void calm_down(struct storm *s)
 			} else {
 				busy = answer_halt(w, no) || busy;
 			}
+			busy = client_goes_on(w, no) || busy;
 		}
 		if (w->n_flights == 0 && st_core_deadline(w->core) != ST_TIME_NONE) {
 			world_wait(w);
@@ -501,6 +582,7 @@ static void storm_start(struct storm *s, uint64_t seed)
 		world_submit(&s->w, DEFINITIONS[roll(s, N_DEFINITIONS)]);
 		s->runs[s->n_runs++] = s->w.run;
 	}
+	s->w.before = s->w.stored.n; /* a storm loses no submission that was answered */
 }
 
 static void storm_run(struct storm *s)
