@@ -157,6 +157,20 @@ static void check_approved(const struct st_audit_at *at)
 	(void)st_audit_blob(at, RUN_APPROVED, hash, sizeof hash);
 }
 
+/* A step that failed before somebody cancelled the run says why it failed, one that the cancelling
+ * itself ended does not; the timeline tells both the same. */
+static void check_error(const struct st_audit_at *at)
+{
+	const struct st_audit_run *run = at->audit->run;
+	bool none = at->row->cells[RUN_ERROR_CODE].type == ST_CELL_NULL;
+	if (run->told == ST_RUN_CANCELLED && none) {
+		(void)st_audit_null(at, RUN_ERROR);
+		return;
+	}
+	(void)st_audit_text(at, RUN_ERROR_CODE, run->code[0] != '\0' ? run->code : NULL);
+	(void)st_audit_text(at, RUN_ERROR, run->error);
+}
+
 static void check_state(const struct st_audit_at *at)
 {
 	const struct st_audit_run *run = at->audit->run;
@@ -171,8 +185,7 @@ static void check_state(const struct st_audit_at *at)
 	(void)st_audit_id(at, RUN_HALT, halted ? run->halts.of[run->open_halt - 1].id : none);
 	(void)st_audit_int(at, RUN_OPEN, run->told != ST_RUN_RUNNING && has_open_call(run));
 	check_approved(at);
-	(void)st_audit_text(at, RUN_ERROR_CODE, run->code[0] != '\0' ? run->code : NULL);
-	(void)st_audit_text(at, RUN_ERROR, run->error);
+	check_error(at);
 }
 
 static void add_to_digest(struct st_audit *audit)
