@@ -246,6 +246,17 @@ static int read_step(struct st_decode *decode, const json_t *step, const json_t 
 	return code == ST_OK ? read_limits(decode, step, out) : code;
 }
 
+/* What the run's budget says of each step that says nothing itself. */
+static void limit_steps(struct st_def *def)
+{
+	for (size_t i = 0; i < def->n_steps; i++) {
+		for (int m = 0; m < ST_METER_COUNT; m++) {
+			int64_t *limit = &def->steps[i].limits.of[m];
+			*limit = *limit == ST_UNLIMITED ? def->envelope.step.of[m] : *limit;
+		}
+	}
+}
+
 static int read_steps(struct st_decode *decode, const json_t *steps, struct st_def *def)
 {
 	def->steps = st_alloc_array(json_array_size(steps), sizeof def->steps[0]);
@@ -260,6 +271,7 @@ static int read_steps(struct st_decode *decode, const json_t *steps, struct st_d
 		st_decode_leave(decode, mark);
 	}
 	st_decode_leave(decode, outer);
+	limit_steps(def);
 	return st_needs_link(steps, def, decode->diag);
 }
 

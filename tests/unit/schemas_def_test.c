@@ -436,6 +436,20 @@ static double seconds_since(clock_t from)
 	return (double)(clock() - from) / CLOCKS_PER_SEC;
 }
 
+static void a_step_that_says_nothing_has_the_limit_of_the_budget(void **state)
+{
+	struct st_def *def = NULL;
+	struct st_diag diag = {0};
+	static const char text[] =
+	    HEAD "\"budget\":{\"tokens\":{\"run\":900,\"step\":300}},\"steps\":[{\"id\":\"a\"," NOOP
+		 "},{\"id\":\"b\"," NOOP ",\"budget\":{\"tokens\":700}}]}";
+	assert_int_equal(decode(*state, text, NULL, &def, &diag), ST_OK);
+	assert_int_equal(def->steps[0].limits.of[ST_METER_TOKENS], 300);
+	assert_int_equal(def->steps[1].limits.of[ST_METER_TOKENS], 700);
+	assert_int_equal(def->steps[0].limits.of[ST_METER_TOOL_STEPS], ST_UNLIMITED);
+	st_def_free(def);
+}
+
 static void large_graphs_are_decided_in_bounded_time(void **state)
 {
 	struct st_def *def = NULL;
@@ -469,6 +483,7 @@ int main(void)
 	    cmocka_unit_test(what_a_kind_needs_is_checked),
 	    cmocka_unit_test(expressions_may_stand_for_numbers_and_arrays),
 	    cmocka_unit_test(the_examples_of_the_contract_follow_it),
+	    cmocka_unit_test(a_step_that_says_nothing_has_the_limit_of_the_budget),
 	    cmocka_unit_test(large_graphs_are_decided_in_bounded_time),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
