@@ -19,6 +19,10 @@
 
 #define OPEN_MAX 1024 /* of one run; each is looked at whenever one ends */
 
+#define NO_AMOUNTS                                                                                 \
+	"no call uses less than 0 or more than 10000000000000 of anything, and wall_seconds are "  \
+	"counted by stint itself"
+
 /* What one ask for a hold works on. */
 struct ask {
 	struct st_turn *turn;
@@ -38,6 +42,16 @@ static bool admits(struct st_turn *turn, const struct st_run *run)
 {
 	return st_gate_admits(turn, run, ST_ROLE_SUBMITTER,
 			      "making calls takes the role submitter");
+}
+
+/* Can a call use so much? What cannot be is a mistake of the client, not a matter for a person. */
+static bool can_be_used(const struct st_amounts *amounts)
+{
+	bool can = amounts->of[ST_METER_WALL_SECONDS] == 0;
+	for (int m = 0; m < ST_METER_COUNT; m++) {
+		can = can && amounts->of[m] >= 0 && amounts->of[m] <= ST_USED_MAX;
+	}
+	return can;
 }
 
 static bool find_step(const struct st_run *run, const char *id, int *step)
@@ -160,6 +174,10 @@ static void hold(struct ask *ask)
 	struct st_verdict verdict; /* large, and filled only as far as it is needed */
 	bool dangerous = ask->hold->amounts.of[ST_METER_DANGEROUS_OPS] > 0;
 	bind(ask);
+	if (!can_be_used(&ask->hold->amounts)) {
+		st_gate_refuse(turn, ST_ERR_INVALID, NO_AMOUNTS);
+		return;
+	}
 	if (dangerous && !ask->hold->has_params_hash) {
 		st_gate_refuse(turn, ST_ERR_INVALID,
 			       "a dangerous call needs params_hash: what a person approves");
@@ -204,15 +222,6 @@ void st_client_hold(struct st_turn *turn, struct st_run *run, const struct st_ev
 
 /* Ends */
 
-static bool usage_is_sane(const struct st_client_end *end)
-{
-	bool sane = true;
-	for (int m = 0; m < ST_METER_COUNT && end->usage_known; m++) {
-		sane = sane && end->usage.of[m] >= 0;
-	}
-	return sane && (!end->usage_known || end->usage.of[ST_METER_WALL_SECONDS] == 0);
-}
-
 /* What is told of the end: the same as the store tells of it later. */
 static struct st_clean *tell_settled(const struct st_turn *turn, const struct st_run *run,
 				     const struct st_client_call *call,
@@ -234,9 +243,8 @@ void st_client_settle(struct st_turn *turn, struct st_run *run, const struct st_
 	if (!admits(turn, run)) {
 		return;
 	}
-	if (!usage_is_sane(end)) {
-		st_gate_refuse(turn, ST_ERR_INVALID,
-			       "usage cannot be below 0, and wall_seconds are counted by stint");
+	if (end->usage_known && !can_be_used(&end->usage)) {
+		st_gate_refuse(turn, ST_ERR_INVALID, NO_AMOUNTS);
 		return;
 	}
 	struct st_client_call *call = st_client_find(run, end->call);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "orchestrator/decision.h"
 
+#include <inttypes.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -222,6 +223,13 @@ static int get_used(struct st_decode *decode, const json_t *body, const char *na
 	size_t mark = st_decode_enter(decode, name);
 	err = get_amounts(decode, used, out);
 	const char *wall = st_meter_name(ST_METER_WALL_SECONDS);
+	for (int m = 0; m < ST_METER_COUNT && err == ST_OK; m++) {
+		if (out->of[m] > ST_USED_MAX) {
+			(void)st_decode_enter(decode, st_meter_name((enum st_meter)m));
+			err = st_fail_at(decode->diag, ST_ERR_INVALID, decode->pointer,
+					 "no call uses more than %" PRId64, ST_USED_MAX);
+		}
+	}
 	if (err == ST_OK && json_object_get(used, wall) != NULL) {
 		(void)st_decode_enter(decode, wall);
 		err = st_fail_at(decode->diag, ST_ERR_INVALID, decode->pointer,

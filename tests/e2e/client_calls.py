@@ -246,6 +246,7 @@ def test_bad_bodies_say_where(o):
            ({"kind": "x", "amounts": {"tokens": -1}}, "/amounts/tokens"),
            ({"kind": "x", "amounts": {"tokens": 1.5}}, "/amounts/tokens"),
            ({"kind": "x", "amounts": {"coins": 1}}, "/amounts/coins"),
+           ({"kind": "x", "amounts": {"tokens": 2 ** 62}}, "/amounts/tokens"),
            ({"kind": "x", "amounts": {"wall_seconds": 1}}, "/amounts/wall_seconds"),
            ({"kind": "x y", "amounts": {"tokens": 1}}, "/kind"),
            ({"kind": "k" * 32, "amounts": {"tokens": 1}}, "/kind"),
@@ -258,6 +259,7 @@ def test_bad_bodies_say_where(o):
         assert problem.get("pointer") == pointer, (body, problem)
     call = o.hold(1)["call"]
     for body, pointer in [({"usage": {"coins": 1}}, "/usage/coins"), ({"usage": 5}, "/usage"),
+                          ({"usage": {"tokens": 2 ** 62}}, "/usage/tokens"),
                           ({"usage": {"wall_seconds": 1}}, "/usage/wall_seconds"),
                           ({"external_id": "x" * 257}, "/external_id"), ({"used": {}}, "/used")]:
         assert o.tell(call, "settle", body, 400).get("pointer") == pointer, body

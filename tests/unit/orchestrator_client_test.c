@@ -443,6 +443,27 @@ static void a_client_says_that_its_step_failed(void **state)
 	world_fini(&w);
 }
 
+static void amounts_that_cannot_be_are_no_matter_for_a_person(void **state)
+{
+	(void)state;
+	struct world w;
+	world_init(&w);
+	world_submit(&w, ONE);
+	static const int64_t amounts[] = {-1, ST_USED_MAX + 1, INT64_MAX, INT64_MIN};
+	for (size_t i = 0; i < 4; i++) {
+		world_hold(&w, NULL, amounts[i]);
+		assert_int_equal(w.reply, ST_ERR_INVALID);
+	}
+	world_hold(&w, NULL, 10);
+	for (size_t i = 0; i < 4; i++) {
+		world_settle(&w, w.call, amounts[i]);
+		assert_int_equal(w.reply, ST_ERR_INVALID);
+	}
+	assert_int_equal(w.state, ST_RUN_RUNNING);
+	assert_int_equal(account_of(&w, ST_SCOPE_RUN).held, 10);
+	world_fini(&w);
+}
+
 static void exactly_k_of_64_holds_when_there_is_room_for_k(void **state)
 {
 	(void)state;
@@ -482,6 +503,7 @@ int main(void)
 	    cmocka_unit_test(another_tenant_sees_no_run),
 	    cmocka_unit_test(a_client_step_waits_over_crashes_and_times_out),
 	    cmocka_unit_test(a_client_says_that_its_step_failed),
+	    cmocka_unit_test(amounts_that_cannot_be_are_no_matter_for_a_person),
 	    cmocka_unit_test(exactly_k_of_64_holds_when_there_is_room_for_k),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
