@@ -306,6 +306,25 @@ static void the_wall_clock_halts_and_parked_time_does_not_burn_it(void **state)
 	world_fini(&w);
 }
 
+static void a_step_that_says_nothing_has_the_limit_for_every_step(void **state)
+{
+	(void)state;
+	struct world w;
+	world_init(&w);
+	world_submit(&w,
+		     "{\"stint\":1,\"name\":\"t\",\"kind\":\"research\",\"params\":{\"xs\":[1,2]},"
+		     "\"budget\":{\"tool_steps\":{\"run\":10,\"step\":1}},\"steps\":["
+		     "{\"id\":\"a\",\"uses\":\"noop\"},{\"id\":\"b\",\"uses\":\"noop\",\"needs\":"
+		     "[\"a\"],\"for_each\":\"${{ params.xs }}\"}]}");
+	world_end(&w, "a", ST_OUTCOME_SUCCEEDED, NULL);
+	assert_non_null(strstr(w.trace.data, "verdict.refused b[2]\nrun.halted b[2]\n"));
+	world_end(&w, "b", ST_OUTCOME_SUCCEEDED, NULL);
+	world_decide(&w, "bob", GRANT);
+	world_end(&w, "b", ST_OUTCOME_SUCCEEDED, NULL);
+	assert_int_equal(w.state, ST_RUN_SUCCEEDED);
+	world_fini(&w);
+}
+
 static void the_same_events_give_the_same_chain(void **state)
 {
 	(void)state;
@@ -488,6 +507,7 @@ int main(void)
 	    cmocka_unit_test(an_overrun_is_a_row_of_its_own_and_lets_nothing_through),
 	    cmocka_unit_test(a_result_told_twice_counts_once),
 	    cmocka_unit_test(the_wall_clock_halts_and_parked_time_does_not_burn_it),
+	    cmocka_unit_test(a_step_that_says_nothing_has_the_limit_for_every_step),
 	    cmocka_unit_test(the_same_events_give_the_same_chain),
 	    cmocka_unit_test(citations_of_a_search_reach_the_step_redacted),
 	    cmocka_unit_test(files_of_a_job_are_rows_and_stand_in_its_result),

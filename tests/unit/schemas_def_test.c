@@ -90,6 +90,7 @@ static void a_whole_definition_is_decoded(void **state)
 	assert_int_equal(def->envelope.step.of[ST_METER_TOKENS], 400);
 	assert_int_equal(def->envelope.run.of[ST_METER_SANDBOX_JOBS], 50);
 	assert_int_equal(def->n_steps, 3);
+	assert_int_equal(def->steps[0].limits.of[ST_METER_TOKENS], 400); /* says nothing itself */
 	const struct st_def_step *read = &def->steps[1];
 	assert_string_equal(read->uses, "web.extract");
 	assert_string_equal(read->condition, "${{ params.n }}");
