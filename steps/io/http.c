@@ -82,8 +82,10 @@ static void free_client(struct st_http_client *client)
 	}
 	st_free(client->setting.user_agent);
 	st_free(client->setting.ca_file);
+	if (client->started) {
+		curl_global_cleanup();
+	}
 	st_free(client);
-	curl_global_cleanup();
 }
 
 static void on_turn_closed(uv_handle_t *handle)
@@ -112,10 +114,15 @@ static void on_turn(uv_timer_t *turn)
 	bool empty = client->lists[ST_HTTP_WAITING].first == NULL &&
 		     client->lists[ST_HTTP_RUNNING].first == NULL &&
 		     client->lists[ST_HTTP_ENDED].first == NULL && client->timers == 0;
-	if (client->closing && empty && client->http_poll != NULL) {
-		assert(client->places == NULL);
+	if (!client->closing || !empty || client->closed_down) {
+		return;
+	}
+	assert(client->places == NULL);
+	client->closed_down = true;
+	if (client->http_poll != NULL) {
 		st_http_poll_close(client->http_poll, on_poll_closed, client);
-		client->http_poll = NULL;
+	} else {
+		on_poll_closed(client);
 	}
 }
 
@@ -166,9 +173,18 @@ void st_http_abort(struct st_http_call *call)
 	st_http_client_want_turn(call->client);
 }
 
-static int start_curl(struct st_http_client *client, struct st_diag *diag)
+int st_http_client_start(struct st_http_client *client, struct st_diag *diag)
 {
-	client->setting.share = curl_share_init();
+	if (client->http_poll != NULL) {
+		return ST_OK;
+	}
+	if (!client->started && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		return st_fail(diag, ST_ERR_IO, "the HTTP library cannot start");
+	}
+	client->started = true;
+	if (client->setting.share == NULL) {
+		client->setting.share = curl_share_init();
+	}
 	if (client->setting.share == NULL) {
 		return st_fail(diag, ST_ERR_IO, "the HTTP library cannot start");
 	}
@@ -181,9 +197,6 @@ static int start_curl(struct st_http_client *client, struct st_diag *diag)
 int st_http_client_new(uv_loop_t *loop, const struct st_http_options *options,
 		       struct st_http_client **out, struct st_diag *diag)
 {
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-		return st_fail(diag, ST_ERR_IO, "the HTTP library cannot start");
-	}
 	struct st_http_client *client = st_alloc(sizeof *client);
 	client->setting.loop = loop;
 	client->calls_max = options->calls_max > 0 ? options->calls_max : CALLS_MAX_DEFAULT;
@@ -195,9 +208,6 @@ int st_http_client_new(uv_loop_t *loop, const struct st_http_options *options,
 	int rc = st_guard_new(options->allow, options->n_allow, &client->setting.guard, diag);
 	if (rc == ST_OK && options->record_path != NULL) {
 		rc = st_cassette_open(options->record_path, &client->record, diag);
-	}
-	if (rc == ST_OK) {
-		rc = start_curl(client, diag);
 	}
 	if (rc != ST_OK) {
 		free_client(client);

@@ -312,7 +312,11 @@ static void start_hop(struct st_http_call *call)
 {
 	struct st_http_client *client = call->client;
 	struct st_diag diag = {.code = ST_OK};
-	int rc = st_http_hop_init(&call->hop, &client->setting, &call->request, &call->way, &diag);
+	int rc = st_http_client_start(client, &diag);
+	if (rc == ST_OK) {
+		rc = st_http_hop_init(&call->hop, &client->setting, &call->request, &call->way,
+				      &diag);
+	}
 	if (rc == ST_OK && !st_http_poll_add(client->http_poll, call->hop.easy)) {
 		st_http_hop_fini(&call->hop);
 		rc = st_fail(&diag, ST_ERR_IO, "the HTTP library takes no more transfers");
@@ -406,7 +410,7 @@ struct st_http_call *st_http_call_new(struct st_http_client *client,
 {
 	assert(client != NULL);
 	assert(done != NULL);
-	assert(client->http_poll != NULL);
+	assert(!client->closed_down);
 	assert(request->connect_ms > 0);
 	assert(request->idle_ms > 0);
 	assert(request->total_ms > 0);

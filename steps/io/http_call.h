@@ -42,7 +42,7 @@ struct st_http_cassette {
 
 struct st_http_client {
 	struct st_http_setting setting;
-	struct st_http_poll *http_poll;
+	struct st_http_poll *http_poll; /* NULL before the first call */
 	struct st_http_call_list lists[ST_HTTP_STATE_COUNT];
 	int64_t running;
 	int64_t calls_max;
@@ -54,7 +54,9 @@ struct st_http_client {
 	uv_timer_t turn;
 	int64_t timers; /* of calls and our own, not yet closed */
 	int64_t to_abort;
+	bool started; /* the library is */
 	bool closing;
+	bool closed_down;
 	void (*closed)(void *arg);
 	void *closed_arg;
 };
@@ -102,6 +104,8 @@ void st_http_call_replay(struct st_http_call *call);
 void st_http_call_give_up(struct st_http_call *call, enum st_transport transport, const char *why);
 /* Calls back for the first ENDED call of the list, which is gone after this. */
 void st_http_call_deliver(struct st_http_call *call);
+/* Starts the library, once: a daemon that makes no call does without its megabytes. */
+int st_http_client_start(struct st_http_client *client, struct st_diag *diag);
 /* The st_http_poll_done_cb of every client. */
 void st_http_call_hop_done(void *arg, CURL *easy, CURLcode code);
 
