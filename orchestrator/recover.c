@@ -265,10 +265,11 @@ static bool load_halt(struct st_run *run, const struct st_row_halt *row)
 	halt->call = row->call;
 	memcpy(halt->params_hash, row->params_hash, sizeof halt->params_hash);
 	if (row->verdict_json != NULL) {
-		halt->verdict = st_alloc(sizeof *halt->verdict);
-		if (st_verdict_parse(row->verdict_json, halt->verdict) != ST_OK) {
+		struct st_verdict verdict; /* large, and filled only as far as it is needed */
+		if (st_verdict_parse(row->verdict_json, &verdict) != ST_OK) {
 			return false;
 		}
+		halt->verdict = st_verdict_copy(&verdict);
 	}
 	return (halt->kind == ST_HALT_BUDGET) == (halt->verdict != NULL);
 }

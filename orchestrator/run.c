@@ -270,8 +270,7 @@ void st_run_halt(struct st_turn *turn, struct st_run *run, const struct st_halt 
 	run->halt.id = st_id_next(&turn->ids);
 	run->halt.since = st_run_at(turn, run);
 	if (halt->verdict != NULL) {
-		run->halt.verdict = st_alloc(sizeof *halt->verdict);
-		*run->halt.verdict = *halt->verdict;
+		run->halt.verdict = st_verdict_copy(halt->verdict);
 	}
 	struct st_row_halt *row = st_rows_add_halt(&turn->update->rows);
 	row->insert = true;

@@ -55,16 +55,21 @@ static bool standing_halt(const struct st_run *run, struct st_halt *halt)
 static void halt_on_wall_clock(struct st_turn *turn, struct st_run *run)
 {
 	const struct st_account *wall = st_accounts_find(&run->accounts, ST_METER_WALL_SECONDS);
-	struct st_verdict verdict = {
-	    .suggestion = ST_SUGGEST_REQUEST_APPROVAL, .until = ST_TIME_NONE, .n_refused = 1};
-	struct st_refusal *r = &verdict.refused[0];
-	r->scope = ST_SCOPE_RUN;
-	r->meter = ST_METER_WALL_SECONDS;
-	memcpy(r->scope_id, run->accounts.id, sizeof r->scope_id);
-	r->limit = wall->limit;
-	r->granted = wall->granted;
-	r->settled = st_run_active_ms(run, turn->now) / 1000;
-	r->asked = wall->limit / 4 > WALL_ASK_MIN_SECONDS ? wall->limit / 4 : WALL_ASK_MIN_SECONDS;
+	struct st_verdict verdict; /* large, and filled only as far as it is needed */
+	verdict.allowed = false;
+	verdict.suggestion = ST_SUGGEST_REQUEST_APPROVAL;
+	verdict.until = ST_TIME_NONE;
+	verdict.n_refused = 1;
+	verdict.refused[0] = (struct st_refusal){
+	    .scope = ST_SCOPE_RUN,
+	    .meter = ST_METER_WALL_SECONDS,
+	    .limit = wall->limit,
+	    .granted = wall->granted,
+	    .settled = st_run_active_ms(run, turn->now) / 1000,
+	    .asked =
+		wall->limit / 4 > WALL_ASK_MIN_SECONDS ? wall->limit / 4 : WALL_ASK_MIN_SECONDS,
+	};
+	memcpy(verdict.refused[0].scope_id, run->accounts.id, sizeof run->accounts.id);
 	const struct st_halt halt = {.kind = ST_HALT_BUDGET, .step = -1, .verdict = &verdict};
 	st_run_halt(turn, run, &halt, NULL);
 }

@@ -208,9 +208,8 @@ struct st_clean *st_tell_settled(const struct st_turn *turn, const struct st_run
 	}
 	add_client_call(&b, run, settled->call);
 	LITERAL(",\"state\":");
-	st_clean_add_name(&b, st_machine_state_name(&st_hold_machine, settled->voided
-									  ? ST_HOLD_VOIDED
-									  : ST_HOLD_SETTLED));
+	st_clean_add_state(&b, &st_hold_machine,
+			   settled->voided ? ST_HOLD_VOIDED : ST_HOLD_SETTLED);
 	LITERAL(",\"usage\":");
 	st_tell_add_amounts(&b, &used);
 	LITERAL(",\"overrun\":");
@@ -266,11 +265,11 @@ struct st_clean *st_tell_clamped(const struct st_turn *turn, const struct st_cla
 static void add_refusal(struct st_clean_builder *b, const struct st_refusal *r)
 {
 	st_clean_add_literal(b, "{\"scope\":");
-	st_clean_add_name(b, st_scope_name(r->scope));
+	st_clean_add_scope(b, r->scope);
 	st_clean_add_literal(b, ",\"scope_id\":");
 	st_clean_add_name(b, r->scope_id);
 	st_clean_add_literal(b, ",\"meter\":");
-	st_clean_add_name(b, st_meter_name(r->meter));
+	st_clean_add_meter(b, r->meter);
 	st_clean_add_literal(b, ",\"window\":null,\"limit\":");
 	st_clean_add_int(b, r->limit);
 	st_clean_add_literal(b, ",\"granted\":");
@@ -392,7 +391,7 @@ struct st_clean *st_tell_limits(const struct st_turn *turn, const struct st_amou
 			LITERAL(",");
 		}
 		first = false;
-		st_clean_add_name(&b, st_meter_name((enum st_meter)m));
+		st_clean_add_meter(&b, (enum st_meter)m);
 		LITERAL(":");
 		st_clean_add_int(&b, limits->of[m]);
 	}
@@ -530,9 +529,9 @@ struct st_clean *st_tell_granted(const struct st_turn *turn, const struct st_gra
 			LITERAL(",");
 		}
 		LITERAL("{\"scope\":");
-		st_clean_add_name(&b, st_scope_name(granted->grants[i].scope));
+		st_clean_add_scope(&b, granted->grants[i].scope);
 		LITERAL(",\"meter\":");
-		st_clean_add_name(&b, st_meter_name(granted->grants[i].meter));
+		st_clean_add_meter(&b, granted->grants[i].meter);
 		LITERAL(",\"amount\":");
 		st_clean_add_int(&b, granted->grants[i].amount);
 		LITERAL("}");
@@ -567,7 +566,7 @@ struct st_clean *st_tell_run(const struct st_turn *turn, const struct st_run *ru
 	LITERAL(",\"kind\":");
 	st_clean_add_name(&b, st_run_kind_name(run->def->kind));
 	LITERAL(",\"state\":");
-	st_clean_add_name(&b, st_machine_state_name(&st_run_machine, (int)run->state));
+	st_clean_add_state(&b, &st_run_machine, (int)run->state);
 	LITERAL(",\"tenant\":");
 	st_clean_add_name(&b, run->def->scope_id[ST_SCOPE_TENANT]);
 	if (run->halt.kind != ST_HALT_NONE) {

@@ -41,7 +41,7 @@ void st_tell_add_amounts(struct st_clean_builder *b, const struct st_amounts *am
 			st_clean_add_literal(b, ",");
 		}
 		first = false;
-		st_clean_add_name(b, st_meter_name((enum st_meter)m));
+		st_clean_add_meter(b, (enum st_meter)m);
 		st_clean_add_literal(b, ":");
 		st_clean_add_int(b, amounts->of[m]);
 	}

@@ -63,6 +63,29 @@ void st_clean_add_name(struct st_clean_builder *builder, const char *name)
 	builder->private_redactions++;
 }
 
+static void word_add(struct st_clean_builder *builder, const char *word)
+{
+	st_buf_add_char(&builder->private_buf, '"');
+	st_buf_add_text(&builder->private_buf, word);
+	st_buf_add_char(&builder->private_buf, '"');
+}
+
+void st_clean_add_meter(struct st_clean_builder *builder, enum st_meter meter)
+{
+	word_add(builder, st_meter_name(meter));
+}
+
+void st_clean_add_scope(struct st_clean_builder *builder, enum st_scope scope)
+{
+	word_add(builder, st_scope_name(scope));
+}
+
+void st_clean_add_state(struct st_clean_builder *builder, const struct st_machine *machine,
+			int state)
+{
+	word_add(builder, st_machine_state_name(machine, state));
+}
+
 void st_clean_add_clean(struct st_clean_builder *builder, const struct st_clean *clean)
 {
 	st_clean_buf_add_string(&builder->private_buf, clean->text, clean->len);

@@ -10,6 +10,8 @@
 
 #include "schemas/buf.h"
 #include "schemas/id.h"
+#include "schemas/meter.h"
+#include "schemas/state.h"
 
 /*
  * Opaque on purpose: a sink that takes a struct st_clean cannot be handed raw text. One heap
@@ -74,6 +76,11 @@ void st_clean_add_id(struct st_clean_builder *builder, struct st_id id, const ch
  * ST_CLEAN_NAME_MAX bytes, and not itself a secret. Anything else becomes "[redacted:name]".
  */
 void st_clean_add_name(struct st_clean_builder *builder, const char *name);
+/* Add a word of stint's own as a JSON string: no scan, since it is none of anybody's secrets. */
+void st_clean_add_meter(struct st_clean_builder *builder, enum st_meter meter);
+void st_clean_add_scope(struct st_clean_builder *builder, enum st_scope scope);
+void st_clean_add_state(struct st_clean_builder *builder, const struct st_machine *machine,
+			int state);
 /* Adds other clean text as a JSON string; bytes that are not UTF-8, and NUL, become U+FFFD. */
 void st_clean_add_clean(struct st_clean_builder *builder, const struct st_clean *clean);
 /* Adds clean text that is JSON itself (made by st_redact_json or a builder) as it stands. */

@@ -56,28 +56,32 @@ static struct st_row *add(struct st_rows *rows, enum st_row_type type)
 	return row;
 }
 
-#define CHUNK_BYTES 32768
+/* The first chunk is small: most updates are, too. */
+#define CHUNK_BYTES_FIRST ((size_t)4096)
+#define CHUNK_BYTES ((size_t)32768)
 
 struct st_rows_chunk {
 	struct st_rows_chunk *next;
 	size_t used;
-	_Alignas(16) unsigned char bytes[CHUNK_BYTES];
+	size_t size;
+	_Alignas(16) unsigned char bytes[];
 };
 
-static_assert(sizeof(struct st_row_run) < CHUNK_BYTES, "every row fits a chunk");
+static_assert(sizeof(struct st_row_run) < CHUNK_BYTES_FIRST, "every row fits a chunk");
 
 static void *take(struct st_rows *rows, size_t size)
 {
 	size = (size + 15) & ~(size_t)15;
 	struct st_rows_chunk *chunk = rows->chunks;
-	if (chunk == NULL || chunk->used + size > CHUNK_BYTES) {
-		chunk = st_alloc(sizeof *chunk);
-		chunk->next = rows->chunks;
+	if (chunk == NULL || chunk->used + size > chunk->size) {
+		size_t bytes = chunk == NULL ? CHUNK_BYTES_FIRST : CHUNK_BYTES;
+		chunk = st_realloc(NULL, sizeof *chunk + bytes);
+		*chunk = (struct st_rows_chunk){.next = rows->chunks, .size = bytes};
 		rows->chunks = chunk;
 	}
 	void *p = chunk->bytes + chunk->used;
 	chunk->used += size;
-	return p;
+	return memset(p, 0, size);
 }
 
 void st_rows_release(struct st_rows *rows)

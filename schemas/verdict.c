@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "schemas/verdict.h"
 
-#include <jansson.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "schemas/buf.h"
 #include "schemas/err.h"
+#include "schemas/mem.h"
 
 const char *st_suggestion_name(enum st_suggestion suggestion)
 {
@@ -54,37 +54,88 @@ void st_verdict_add_json(struct st_buf *buf, const struct st_verdict *verdict)
 	st_buf_add_text(buf, ",\"model\":null}}");
 }
 
-static bool parse_refusal(const json_t *from, struct st_refusal *r)
+/* ---- and back ---- */
+
+/* Is this what comes next? Then it is behind us. */
+static bool take(const char **at, const char *text)
 {
-	const char *scope = json_string_value(json_object_get(from, "scope"));
-	const char *meter = json_string_value(json_object_get(from, "meter"));
-	const char *id = json_string_value(json_object_get(from, "scope_id"));
-	if (scope == NULL || meter == NULL || id == NULL || strlen(id) >= sizeof r->scope_id ||
-	    !st_scope_parse(scope, &r->scope) || !st_meter_parse(meter, &r->meter)) {
+	size_t len = strlen(text);
+	bool there = strncmp(*at, text, len) == 0;
+	*at += there ? len : 0;
+	return there;
+}
+
+/* A JSON string without escapes, shorter than `size`. */
+static bool take_name(const char **at, char *out, size_t size)
+{
+	size_t len = **at == '"' ? strcspn(*at + 1, "\"\\") : size;
+	if (len >= size || (*at)[1 + len] != '"') {
 		return false;
 	}
-	(void)snprintf(r->scope_id, sizeof r->scope_id, "%s", id);
-	r->limit = json_integer_value(json_object_get(from, "limit"));
-	r->granted = json_integer_value(json_object_get(from, "granted"));
-	r->settled = json_integer_value(json_object_get(from, "settled"));
-	r->held = json_integer_value(json_object_get(from, "held"));
-	r->asked = json_integer_value(json_object_get(from, "asked"));
-	r->remaining = json_integer_value(json_object_get(from, "remaining"));
-	return r->limit >= ST_UNLIMITED && r->granted >= 0 && r->settled >= 0 && r->held >= 0 &&
-	       r->asked >= 0 && r->remaining >= 0;
+	memcpy(out, *at + 1, len);
+	out[len] = '\0';
+	*at += len + 2;
+	return true;
+}
+
+/* `"name":` and an integer of at least `least`. */
+static bool take_int(const char **at, const char *name, int64_t least, int64_t *out)
+{
+	if (!take(at, name)) {
+		return false;
+	}
+	int64_t sign = take(at, "-") ? -1 : 1;
+	int64_t n = 0;
+	bool any = false;
+	for (; **at >= '0' && **at <= '9'; (*at)++) {
+		int digit = **at - '0';
+		if (n > (INT64_MAX - digit) / 10) {
+			return false;
+		}
+		n = n * 10 + digit;
+		any = true;
+	}
+	*out = sign * n;
+	return any && *out >= least;
+}
+
+static bool parse_refusal(const char **at, struct st_refusal *r)
+{
+	char scope[ST_NAME_MAX];
+	char meter[ST_NAME_MAX];
+	return take(at, "{\"scope\":") && take_name(at, scope, sizeof scope) &&
+	       st_scope_parse(scope, &r->scope) && take(at, ",\"scope_id\":") &&
+	       take_name(at, r->scope_id, sizeof r->scope_id) && take(at, ",\"meter\":") &&
+	       take_name(at, meter, sizeof meter) && st_meter_parse(meter, &r->meter) &&
+	       take(at, ",\"window\":null") &&
+	       take_int(at, ",\"limit\":", ST_UNLIMITED, &r->limit) &&
+	       take_int(at, ",\"granted\":", 0, &r->granted) &&
+	       take_int(at, ",\"settled\":", 0, &r->settled) &&
+	       take_int(at, ",\"held\":", 0, &r->held) &&
+	       take_int(at, ",\"asked\":", 0, &r->asked) &&
+	       take_int(at, ",\"remaining\":", 0, &r->remaining) && take(at, "}");
 }
 
 int st_verdict_parse(const char *json, struct st_verdict *verdict)
 {
-	json_t *doc = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
-	const json_t *refused = json_object_get(doc, "refused");
-	size_t n = json_array_size(refused);
-	bool sound = json_is_array(refused) && n <= ST_REFUSALS_MAX;
-	for (size_t i = 0; sound && i < n; i++) {
-		sound = parse_refusal(json_array_get(refused, i), &verdict->refused[i]);
+	const char *at = json;
+	size_t n = 0;
+	if (!take(&at, "{\"allowed\":false,\"refused\":[")) {
+		return ST_ERR_INVALID;
 	}
-	json_decref(doc);
-	if (!sound) {
+	while (*at != ']') {
+		if (n == ST_REFUSALS_MAX || (n > 0 && !take(&at, ",")) ||
+		    !parse_refusal(&at, &verdict->refused[n])) {
+			return ST_ERR_INVALID;
+		}
+		n++;
+	}
+	char word[ST_NAME_MAX];
+	bool ends = take(&at, "],\"suggest\":{\"action\":") && take_name(&at, word, sizeof word) &&
+		    take(&at, ",\"until\":") &&
+		    (take(&at, "null") || take_name(&at, word, sizeof word)) &&
+		    take(&at, ",\"model\":null}}") && *at == '\0';
+	if (!ends) {
 		return ST_ERR_INVALID;
 	}
 	verdict->allowed = false;
@@ -92,4 +143,13 @@ int st_verdict_parse(const char *json, struct st_verdict *verdict)
 	verdict->until = ST_TIME_NONE;
 	verdict->n_refused = n;
 	return ST_OK;
+}
+
+struct st_verdict *st_verdict_copy(const struct st_verdict *verdict)
+{
+	struct st_verdict *copy = st_realloc(NULL, sizeof *copy);
+	memcpy(copy, verdict,
+	       offsetof(struct st_verdict, refused) +
+		   verdict->n_refused * sizeof verdict->refused[0]);
+	return copy;
 }

@@ -46,7 +46,10 @@ const char *st_suggestion_name(enum st_suggestion suggestion);
 struct st_buf;
 /* Adds the verdict in the shape of the API (see docs/api.md). */
 void st_verdict_add_json(struct st_buf *buf, const struct st_verdict *verdict);
-/* Reads back which accounts refused. 0, or ST_ERR_INVALID. */
+/* Reads back which accounts refused, from what st_verdict_add_json or st_tell_verdict wrote and
+ * nothing else. 0, or ST_ERR_INVALID and then *verdict is spoiled. */
 int st_verdict_parse(const char *json, struct st_verdict *verdict);
+/* Copies the refusals that there are; free with st_free. */
+struct st_verdict *st_verdict_copy(const struct st_verdict *verdict);
 
 #endif

@@ -15,6 +15,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -453,6 +454,9 @@ static void read_arguments(struct program *p, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	/* Worlds come and go: what is free stays with the process. */
+	(void)mallopt(M_MMAP_THRESHOLD, 64 << 20);
+	(void)mallopt(M_TRIM_THRESHOLD, 64 << 20);
 	struct program *p = st_alloc(sizeof *p);
 	p->options = (struct sim_options){
 	    .seed = 1, .steps = STEPS_DEFAULT, .runs = (1U << SIM_RUNS_MAX) - 1};

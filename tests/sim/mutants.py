@@ -5,7 +5,7 @@ A mutant is built out of a copy of the sources: only the files that its patch ch
 with the commands of the build directory, and linked before the rest. Then sim runs from seed 1 until
 a law is broken. A patch that no longer applies, does not compile, or is not found is a failure.
 
-Usage: mutants.py [--seeds N] ROOT BUILD [NAME...]     (N: how many worlds each gets, 3000)
+Usage: mutants.py [--seeds N] ROOT BUILD [NAME...]     (N: how many worlds each gets, 20000)
 """
 import argparse
 import glob
@@ -121,7 +121,7 @@ def main():
     parser.add_argument("root")
     parser.add_argument("build")
     parser.add_argument("names", nargs="*")
-    parser.add_argument("--seeds", type=int, default=3000)
+    parser.add_argument("--seeds", type=int, default=20000)
     args = parser.parse_args()
     root, build = os.path.abspath(args.root), os.path.abspath(args.build)
     patches = sorted(glob.glob(os.path.join(root, "tests/sim/mutants/*.patch")))

@@ -184,7 +184,7 @@ static void open_halt(struct sim *s, struct sim_run *run, const struct st_row_ha
 	if (halt->kind != ST_HALT_BUDGET) {
 		return;
 	}
-	struct st_verdict verdict = {0};
+	struct st_verdict verdict;
 	bool read = halt->verdict != NULL &&
 		    st_verdict_parse(st_clean_text(halt->verdict), &verdict) == ST_OK;
 	sim_check(s, VERDICT, read && verdict.n_refused > 0, "a budget halt without a verdict");

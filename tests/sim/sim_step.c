@@ -102,7 +102,7 @@ static bool may(const struct sim *s, const struct st_event *event)
 static void law_lack(struct sim *s, const struct st_event *event, const struct gave *gave)
 {
 	const struct sim_run *run = sim_store_find(&s->store, event->run);
-	struct st_verdict verdict = {0};
+	struct st_verdict verdict;
 	int64_t lack = 0;
 	if (!run->halted || !st_id_equal(run->halt.id, gave->closed) ||
 	    run->halt.kind != ST_HALT_BUDGET ||
