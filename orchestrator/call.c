@@ -207,6 +207,7 @@ static void add_call_effect(const struct try *try, const struct st_flight *fligh
 	memcpy(effect->call.step, try->def->id, sizeof effect->call.step);
 	effect->call.step_timeout_ms = try->def->timeout_ms;
 	effect->call.count = flight->counting;
+	effect->call.again = try->item->resends > 0;
 }
 
 /* With the grant in hand: rows, timeline and effect, all in this one transition. */
@@ -340,6 +341,7 @@ static void go_on(struct try *try)
 	case ST_VIA_NOTHING:
 	case ST_VIA_HTTP:
 	case ST_VIA_JOB:
+	case ST_VIA_GIT:
 		break;
 	}
 	if (!approved(try)) {

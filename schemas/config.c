@@ -50,6 +50,7 @@ struct st_config *st_config_new(void)
 	config->calls_max = CALLS_DEFAULT;
 	config->jobs_max = JOBS_DEFAULT;
 	config->box = st_box_options_default();
+	config->git = st_git_options_default();
 	return config;
 }
 
@@ -77,6 +78,10 @@ void st_config_free(struct st_config *config)
 		st_free(config->box.read_only[i]);
 	}
 	st_free(config->box.read_only);
+	for (size_t i = 0; i < config->git.n_local; i++) {
+		st_free(config->git.local[i]);
+	}
+	st_free(config->git.local);
 	st_free(config->providers);
 	st_free(config->secrets);
 	st_free(config->prices);
@@ -401,7 +406,7 @@ static int read_dirs(struct st_decode *decode, const json_t *from, const char *n
 		}
 		if (!is_workdir(json_string_value(item), json_string_length(item))) {
 			return refuse(decode,
-				      "no directory for jobs: an absolute path other than /, "
+				      "no directory: an absolute path other than /, "
 				      "without .. and without / at its end",
 				      json_string_value(item));
 		}
@@ -449,6 +454,34 @@ static int read_sandbox(struct st_decode *decode, const json_t *from, struct st_
 	return code;
 }
 
+static int read_git(struct st_decode *decode, const json_t *from, struct st_config *to)
+{
+	return read_dirs(decode, from, "local", &to->git.local, &to->git.n_local);
+}
+
+static int read_workspaces(struct st_decode *decode, const json_t *from, struct st_config *to)
+{
+	static const int64_t bytes[2] = {4096, INT64_C(1) << 40};
+	static const int64_t files[2] = {1, 10000000};
+	const json_t *value = json_object_get(from, "keep");
+	const char *text = json_string_value(value);
+	bool found = value == NULL;
+	for (int i = 0; text != NULL && i < ST_KEEP_COUNT; i++) {
+		if (strcmp(text, st_keep_name((enum st_keep)i)) == 0) {
+			to->git.keep = (enum st_keep)i;
+			found = true;
+		}
+	}
+	if (!found) {
+		(void)st_decode_enter(decode, "keep");
+		return st_decode_mismatch(decode, "\"never\", \"failed\" or \"always\"", value);
+	}
+	int code = st_decode_get_int(decode, from, "bytes_max", bytes, &to->git.bytes_max);
+	return code == ST_OK
+		   ? st_decode_get_int(decode, from, "files_max", files, &to->git.files_max)
+		   : code;
+}
+
 static int read_limits(struct st_decode *decode, const json_t *from, struct st_config *to)
 {
 	static const int64_t calls[2] = {1, CALLS_MAX};
@@ -465,9 +498,11 @@ struct section {
 static int read_sections(struct st_decode *decode, const json_t *doc, struct st_config *to)
 {
 	static const struct section sections[] = {
-	    {"providers", read_providers}, {"prices", read_prices},	{"secrets", read_secrets},
-	    {"defaults", read_defaults},   {"outgoing", read_outgoing}, {"limits", read_limits},
-	    {"sandbox", read_sandbox},
+	    {"providers", read_providers},   {"prices", read_prices},
+	    {"secrets", read_secrets},	     {"defaults", read_defaults},
+	    {"outgoing", read_outgoing},     {"limits", read_limits},
+	    {"sandbox", read_sandbox},	     {"git", read_git},
+	    {"workspaces", read_workspaces},
 	};
 	for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
 		const json_t *section = NULL;
@@ -507,16 +542,25 @@ int st_config_decode(const struct st_schemas *schemas, const json_t *doc, struct
 	return ST_OK;
 }
 
-bool st_config_has_workdir(const struct st_config *config, const char *path)
+static bool is_below_one(char *const *dirs, size_t n, const char *path)
 {
-	for (size_t i = 0; i < config->n_workdirs; i++) {
-		size_t len = strlen(config->workdirs[i]);
-		if (strncmp(path, config->workdirs[i], len) == 0 &&
-		    (path[len] == '\0' || path[len] == '/')) {
+	for (size_t i = 0; i < n; i++) {
+		size_t len = strlen(dirs[i]);
+		if (strncmp(path, dirs[i], len) == 0 && (path[len] == '\0' || path[len] == '/')) {
 			return true;
 		}
 	}
 	return false;
+}
+
+bool st_config_has_workdir(const struct st_config *config, const char *path)
+{
+	return is_below_one(config->workdirs, config->n_workdirs, path);
+}
+
+bool st_config_has_repository(const struct st_config *config, const char *path)
+{
+	return is_below_one(config->git.local, config->git.n_local, path);
 }
 
 const struct st_provider *st_config_provider(const struct st_config *config, const char *name)

@@ -8,6 +8,7 @@
 
 #include "schemas/box.h"
 #include "schemas/envelope.h"
+#include "schemas/git.h"
 #include "schemas/schemas.h"
 #include "schemas/verdict.h"
 
@@ -68,6 +69,7 @@ struct st_config {
 	    *workdirs; /* jobs may be given these directories, and what is below them, to work in */
 	size_t n_workdirs;
 	struct st_box_options box;
+	struct st_git_options git;
 	int64_t calls_max; /* HTTP calls in flight in the whole daemon (default 256) */
 	int64_t jobs_max;  /* sandbox jobs in flight in the whole daemon (default 4) */
 };
@@ -82,6 +84,8 @@ void st_config_free(struct st_config *config);
 /* Is this absolute path one of the workdirs, or below one, as it is written? What its links lead to
  * is looked at when a job starts. */
 bool st_config_has_workdir(const struct st_config *config, const char *path);
+/* The same for the repositories of this machine. */
+bool st_config_has_repository(const struct st_config *config, const char *path);
 /* Both borrow from config; NULL when there is none. */
 const struct st_provider *st_config_provider(const struct st_config *config, const char *name);
 const struct st_price *st_config_price(const struct st_config *config, const char *model);

@@ -32,6 +32,7 @@ struct st_effect_call {
 	char step[ST_NAME_MAX];
 	int64_t step_timeout_ms;
 	bool count; /* only ask the provider for the exact input count */
+	bool again; /* the same attempt was let out before, and its outcome is unknown */
 };
 
 struct st_effect_reply {

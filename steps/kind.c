@@ -7,8 +7,10 @@
 
 /* In the order of the documentation. */
 static const struct st_kind *const KINDS[] = {
-    &st_kind_model,  &st_kind_search,	&st_kind_extract, &st_kind_sandbox, &st_kind_http,
-    &st_kind_client, &st_kind_approval, &st_kind_sleep,	  &st_kind_noop,
+    &st_kind_model,    &st_kind_search,	   &st_kind_extract,	&st_kind_sandbox,
+    &st_kind_http,     &st_kind_git_clone, &st_kind_git_branch, &st_kind_git_commit,
+    &st_kind_git_push, &st_kind_git_diff,  &st_kind_client,	&st_kind_approval,
+    &st_kind_sleep,    &st_kind_noop,
 };
 
 #define N_KINDS (sizeof KINDS / sizeof KINDS[0])

@@ -11,6 +11,7 @@
 #include "schemas/config.h"
 #include "schemas/envelope.h"
 #include "schemas/err.h"
+#include "schemas/git.h"
 #include "schemas/meter.h"
 #include "schemas/time.h"
 
@@ -22,6 +23,7 @@ enum st_via {
 	ST_VIA_CLIENT,	/* a client does it and says when it is done (client) */
 	ST_VIA_HTTP,
 	ST_VIA_JOB,
+	ST_VIA_GIT, /* a worker thread, on the run's workspace */
 };
 
 enum st_idempotence {
@@ -119,6 +121,11 @@ struct st_kind {
 		   struct st_diag *diag);
 	void (*job_answer)(const json_t *params, const struct st_plan *plan,
 			   const struct st_job_result *result, struct st_outcome *out);
+	/* ST_VIA_GIT; the spec borrows from params. */
+	int (*git)(const json_t *params, const struct st_plan *plan, struct st_git_spec *out,
+		   struct st_diag *diag);
+	void (*git_answer)(const json_t *params, const struct st_plan *plan,
+			   const struct st_git_result *result, struct st_outcome *out);
 };
 
 #define ST_METER_BIT(meter) (UINT32_C(1) << ST_METER_##meter)

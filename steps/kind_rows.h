@@ -14,6 +14,11 @@ extern const struct st_kind st_kind_extract;
 extern const struct st_kind st_kind_http;
 extern const struct st_kind st_kind_sandbox;
 extern const struct st_kind st_kind_client;
+extern const struct st_kind st_kind_git_clone;
+extern const struct st_kind st_kind_git_branch;
+extern const struct st_kind st_kind_git_commit;
+extern const struct st_kind st_kind_git_push;
+extern const struct st_kind st_kind_git_diff;
 
 /* An empty plan with what the kind declares; the step's own timeout replaces the kind's. */
 void st_kind_plan_begin(const struct st_kind *kind, int64_t step_timeout_ms, int64_t default_ms,

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "schemas/mem.h"
+#include "schemas/name.h"
 #include "steps/kind_rows.h"
 #include "steps/param.h"
 #include "steps/reply.h"
@@ -133,14 +134,23 @@ static void read_env(struct st_param_reader *reader, struct job *out)
 	}
 }
 
+/* The run's own files, or those of one of its clones: see steps/io/workspace.h. */
+static bool is_shared(const char *workdir)
+{
+	return strcmp(workdir, "run") == 0 ||
+	       (strncmp(workdir, "run/", 4) == 0 && st_name_is_valid(workdir + 4));
+}
+
 static void read_places(struct st_param_reader *reader, struct job *out)
 {
 	out->stdin_text = st_param_text(reader, "stdin", false, STDIN_BYTES_MAX);
 	out->workdir = st_param_text(reader, "workdir", false, 1024);
 	if (out->workdir != NULL && !st_param_is_open_text(reader, out->workdir) &&
+	    !is_shared(out->workdir) &&
 	    (out->workdir[0] != '/' || strstr(out->workdir, "..") != NULL)) {
 		(void)st_param_fail(reader, "/workdir",
-				    "\"workdir\" must be an absolute path without \"..\"");
+				    "\"workdir\" must be an absolute path without \"..\", or "
+				    "\"run\" or \"run/NAME\" for what the run's steps share");
 	}
 }
 
@@ -149,7 +159,8 @@ static void read_places(struct st_param_reader *reader, struct job *out)
 static int check_workdir(const struct job *job, const struct st_config *config,
 			 struct st_diag *diag)
 {
-	if (job->workdir == NULL || st_config_has_workdir(config, job->workdir)) {
+	if (job->workdir == NULL || is_shared(job->workdir) ||
+	    st_config_has_workdir(config, job->workdir)) {
 		return ST_OK;
 	}
 	return st_fail_at(diag, ST_ERR_INVALID, "/workdir",

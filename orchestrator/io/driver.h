@@ -34,6 +34,9 @@ int st_driver_new(const struct st_driver_options *options, struct st_driver **ou
  * from inside. The one exception: a kind that calls nothing ends before this
  * returns. */
 void st_driver_call(struct st_driver *driver, struct st_effect_call *effect);
+/* The run is over, durably: its workspace goes, once none of its calls is in flight any more,
+ * unless the operator wants to keep it. */
+void st_driver_run_over(struct st_driver *driver, struct st_id run, bool succeeded);
 /* Gives up on a call in flight, if it still is. */
 void st_driver_abort(struct st_driver *driver, int64_t call_no);
 /* Aborts what is in flight without telling anybody, frees, then calls back. */

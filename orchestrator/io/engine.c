@@ -142,6 +142,7 @@ static void drop_batch(struct st_batch *batch)
 	st_engine_refuse_replies(batch);
 	st_update_fini(&batch->update);
 	st_free(batch->grown);
+	st_free(batch->over);
 	*batch = (struct st_batch){0};
 }
 
@@ -178,8 +179,12 @@ static void on_written(void *arg, int err, const struct st_diag *diag)
 		st_engine_let_out(engine, &batch->update.effects[i]);
 	}
 	tell_watchers(engine, batch);
+	for (size_t i = 0; i < batch->n_over; i++) {
+		st_driver_run_over(engine->driver, batch->over[i].run, batch->over[i].succeeded);
+	}
 	st_free(batch->update.effects);
 	st_free(batch->grown);
+	st_free(batch->over);
 	st_free(batch);
 	wake(engine);
 }
@@ -194,6 +199,21 @@ static void note_grown(struct st_batch *batch)
 		if (rows->of[i].type == ST_ROW_EVENT) {
 			batch->grown[batch->n_grown++] =
 			    (struct st_grown){rows->of[i].event->run, rows->of[i].event->seq};
+		}
+	}
+}
+
+static void note_over(struct st_batch *batch)
+{
+	const struct st_rows *rows = &batch->update.rows;
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct st_row_run *run = rows->of[i].run;
+		if (rows->of[i].type == ST_ROW_RUN &&
+		    st_machine_final(&st_run_machine, (int)run->state)) {
+			batch->over =
+			    st_realloc(batch->over, (batch->n_over + 1) * sizeof *batch->over);
+			batch->over[batch->n_over++] =
+			    (struct st_over){run->id, run->state == ST_RUN_SUCCEEDED};
 		}
 	}
 }
@@ -213,6 +233,7 @@ void st_engine_seal(struct st_engine *engine)
 	batch->engine = engine;
 	engine->open = (struct st_batch){0};
 	note_grown(batch);
+	note_over(batch);
 	batch->next = engine->writing;
 	engine->writing = batch;
 	engine->n_writing++;

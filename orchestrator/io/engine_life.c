@@ -232,6 +232,7 @@ static void on_store_closed(void *arg)
 	st_engine_drop_deferred(engine);
 	st_update_fini(&engine->open.update);
 	st_free(engine->open.grown);
+	st_free(engine->open.over);
 	uv_close((uv_handle_t *)&engine->check, on_handle_closed);
 	uv_close((uv_handle_t *)&engine->idle, on_handle_closed);
 	uv_close((uv_handle_t *)&engine->timer, on_handle_closed);

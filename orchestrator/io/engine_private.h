@@ -18,12 +18,20 @@ struct st_grown {
 	int64_t seq;
 };
 
+/* A run that is over once the batch is written. */
+struct st_over {
+	struct st_id run;
+	bool succeeded;
+};
+
 struct st_batch {
 	struct st_engine *engine;
 	struct st_batch *next; /* that is being written, too */
 	struct st_update update;
 	struct st_grown *grown; /* timelines that watchers hear of */
 	size_t n_grown;
+	struct st_over *over;
+	size_t n_over;
 };
 
 /* Effects that wait for room on the disk. */

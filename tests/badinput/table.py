@@ -37,8 +37,8 @@ UNREACHED = {
     "B60": "usage that comes late: there is no request that settles from outside",
     "B66": "effects of kinds that are in doubt: tests/e2e/crash.py and tests/e2e/api.py",
     "B69": "tool calls: there is no agent.loop; the rows send them to model.generate",
-    "B71": "there are no git kinds", "B72": "there are no git kinds", "B73": "there are no git kinds",
-    "B74": "there are no git kinds", "B75": "there are no git kinds",
+    **{f"B{number}": "repositories: they are made on the spot in tests/e2e/git_hostile.py"
+       for number in range(71, 76)},
     "B76": "archives: none is unpacked; the rows are about artifacts of jobs",
     "B77": "a fork bomb without a bound: the rows start 30 processes, the machine is shared",
     "B79": "dates and currencies: a price has neither",

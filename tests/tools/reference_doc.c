@@ -463,6 +463,7 @@ static void write_kinds(const json_t *run)
 	    [ST_VIA_CLIENT] = "a client",
 	    [ST_VIA_HTTP] = "HTTP",
 	    [ST_VIA_JOB] = "processes in the sandbox",
+	    [ST_VIA_GIT] = "libgit2 on the run's workspace",
 	};
 	static const char *const repeats[] = {
 	    [ST_IDEMPOTENT] = "under the same key it has one effect",
@@ -485,7 +486,8 @@ static void write_kinds(const json_t *run)
 		add_meters(page, kind->meters);
 		(void)fprintf(page, "\n- side effects: %s\n",
 			      kind->side_effects ? "yes, unless its params say otherwise" : "none");
-		if (kind->via == ST_VIA_HTTP || kind->via == ST_VIA_JOB) {
+		if (kind->via == ST_VIA_HTTP || kind->via == ST_VIA_JOB ||
+		    kind->via == ST_VIA_GIT) {
 			(void)fprintf(page, "- repeating it: %s\n", repeats[kind->idempotence]);
 		}
 		(void)fprintf(page, "- after an unknown outcome: %s\n\n", kind->in_doubt);

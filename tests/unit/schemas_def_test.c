@@ -372,7 +372,7 @@ static void expressions_may_stand_for_numbers_and_arrays(void **state)
 	    WITH("sleep", "{\"seconds\":\"${{ n }}\"}"),
 	    WITH("sleep", "{\"until\":\"2026-11-22t14:00:00.5+01:00\"}"),
 	    WITH("noop", "{\"output\":{\"any\":[null,1.5]}}"),
-	    WITH("git.push", "{\"whatever\":1}"),
+	    WITH("forge.nothing", "{\"whatever\":1}"),
 	    ONE ",\"$schema\":\"x\",\"description\":\"=HYPERLINK() <script> \\u202e\"}",
 	};
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {

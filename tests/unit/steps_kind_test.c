@@ -6,7 +6,7 @@ static void every_kind_declares_itself_wholly(void **state)
 	(void)state;
 	size_t n = 0;
 	const struct st_kind *const *all = st_kind_all(&n);
-	assert_int_equal(n, 9);
+	assert_int_equal(n, 14);
 	for (size_t i = 0; i < n; i++) {
 		const struct st_kind *kind = all[i];
 		assert_ptr_equal(st_kind_find(kind->name), kind);
@@ -16,12 +16,17 @@ static void every_kind_declares_itself_wholly(void **state)
 		assert_non_null(kind->check);
 		assert_non_null(kind->plan);
 		assert_int_equal(kind->request != NULL, kind->via == ST_VIA_HTTP);
-		assert_int_equal(kind->answer != NULL, kind->via != ST_VIA_JOB);
+		assert_int_equal(kind->answer != NULL,
+				 kind->via != ST_VIA_JOB && kind->via != ST_VIA_GIT);
 		assert_int_equal(kind->job != NULL, kind->via == ST_VIA_JOB);
 		assert_int_equal(kind->job_answer != NULL, kind->via == ST_VIA_JOB);
+		assert_int_equal(kind->git != NULL, kind->via == ST_VIA_GIT);
+		assert_int_equal(kind->git_answer != NULL, kind->via == ST_VIA_GIT);
 		assert_int_equal(kind->count_request != NULL, kind->count_answer != NULL);
 		/* An unrepeatable kind has an effect; what has none may be repeated. */
-		assert_int_equal(kind->side_effects, kind->idempotence == ST_UNREPEATABLE);
+		bool effect =
+		    kind->idempotence == ST_UNREPEATABLE || strcmp(kind->name, "git.push") == 0;
+		assert_int_equal(kind->side_effects, effect);
 	}
 	assert_null(st_kind_find("model"));
 	assert_null(st_kind_find(""));
@@ -36,6 +41,11 @@ static void a_plan_holds_only_meters_that_its_kind_declares(void **state)
 	    {"web.extract", "{'url':'https://a.example/'}"},
 	    {"sandbox.job", "{'run':['true']}"},
 	    {"http.request", "{'url':'https://a.example/','method':'DELETE'}"},
+	    {"git.clone", "{'url':'https://a.example/r.git'}"},
+	    {"git.branch", "{'name':'b'}"},
+	    {"git.commit", "{'paths':['.'],'message':'x'}"},
+	    {"git.push", "{'branch':'b','force':true}"},
+	    {"git.diff", "{}"},
 	    {"client", "{}"},
 	    {"approval", "{'message':'go?'}"},
 	    {"sleep", "{'seconds':1}"},
