@@ -321,7 +321,6 @@ static void wake_run(struct loading *loading)
 	for (int i = 0; i < (int)run->def->n_steps; i++) {
 		run->steps[i].accounts.dirty = false;
 	}
-	st_run_count_time(run, loading->turn->now);
 	for (int i = 0; i < (int)run->def->n_steps; i++) {
 		for (int k = 0; k < run->steps[i].n_items; k++) {
 			if (run->steps[i].items[k].state == ST_ITEM_CALLING) {

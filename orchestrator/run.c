@@ -11,13 +11,10 @@
 #include "schemas/mem.h"
 #include "telemetry/timeline.h"
 
-void st_run_count_time(struct st_run *run, st_time now)
+static void keep_wall_clock(struct st_turn *turn, struct st_run *run)
 {
-	if (run->active_at == ST_TIME_NONE) {
-		return;
-	}
-	run->active_ms = st_run_active_ms(run, now);
-	run->active_at = now;
+	run->active_ms = st_run_active_ms(run, turn->now);
+	run->active_at = ST_TIME_NONE;
 	struct st_account *wall =
 	    st_accounts_open(&run->accounts, ST_METER_WALL_SECONDS, ST_UNLIMITED);
 	int64_t seconds = run->active_ms / 1000;
@@ -40,8 +37,7 @@ void st_run_move(struct st_turn *turn, struct st_run *run, enum st_run_state to)
 {
 	assert(st_machine_allows(&st_run_machine, (int)run->state, (int)to));
 	if (run->state == ST_RUN_RUNNING) {
-		st_run_count_time(run, turn->now);
-		run->active_at = ST_TIME_NONE;
+		keep_wall_clock(turn, run);
 	}
 	run->state = to;
 	if (to == ST_RUN_RUNNING) {
@@ -120,6 +116,14 @@ struct st_chain st_run_chain(struct st_run *run, int step)
 		chain.of[scope] = &run->wide[scope]->accounts;
 	}
 	return chain;
+}
+
+void st_run_count_time(struct st_run *run, st_time now)
+{
+	if (run->active_at != ST_TIME_NONE) {
+		run->active_ms = st_run_active_ms(run, now);
+		run->active_at = now;
+	}
 }
 
 int64_t st_run_active_ms(const struct st_run *run, st_time now)

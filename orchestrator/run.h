@@ -31,7 +31,7 @@ st_time st_run_at(const struct st_turn *turn, const struct st_run *run);
 struct st_chain st_run_chain(struct st_run *run, int step);
 /* Time spent running so far. */
 int64_t st_run_active_ms(const struct st_run *run, st_time now);
-/* Counts the time since `active_at`, in the account too: what is stored is then right up to now. */
+/* Adds the time since `active_at`: what is stored is then right up to now. */
 void st_run_count_time(struct st_run *run, st_time now);
 /* How long the run may be active in all; INT64_MAX: no limit. */
 int64_t st_run_wall_limit_ms(const struct st_run *run);
