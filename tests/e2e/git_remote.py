@@ -136,6 +136,7 @@ class Server:
         self.seen, self.before_push, self.after_push = [], None, None
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda request, address: None  # clients are killed on purpose
         self.server.owner = self
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.allow = f"127.0.0.1:{self.server.server_port}"
