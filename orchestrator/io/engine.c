@@ -278,6 +278,10 @@ void st_engine_on_call_ended(void *arg, struct st_event *event)
 	struct st_engine *engine = arg;
 	if (!engine->failed) {
 		st_engine_step(engine, event);
+		/* One that is to be sent again changes no row, so no seal sets the timer. */
+		if (st_batch_is_empty(&engine->open)) {
+			arm_timer(engine);
+		}
 	}
 }
 
