@@ -173,7 +173,8 @@ static ssize_t share(size_t len)
 	if (!hits(&control->writes, about_writes ? (enum fault)fault : FAULT_WRITE)) {
 		return (ssize_t)len;
 	}
-	return fault == FAULT_SHORT ? (ssize_t)(len / 2) : fault == FAULT_LIE ? 0 : fail();
+	/* A single byte is written or not: to say that it was when it was not would be a lie. */
+	return fault == FAULT_SHORT ? (ssize_t)((len + 1) / 2) : fault == FAULT_LIE ? 0 : fail();
 }
 
 ssize_t write(int fd, const void *bytes, size_t len)
