@@ -113,7 +113,8 @@ int st_store_read_key(const char *path, struct st_seal_key *key, struct st_diag 
 	key_path(path, &name);
 	int fd = open(name.data, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0) {
-		err = st_fail(diag, ST_ERR_NOT_FOUND,
+		bool broken = errno == EIO || errno == EMFILE || errno == ENFILE;
+		err = st_fail(diag, broken ? ST_ERR_IO : ST_ERR_NOT_FOUND,
 			      "the seal key %s cannot be read: %s; without it the store's outputs "
 			      "cannot be opened",
 			      name.data, strerror(errno));

