@@ -34,8 +34,8 @@ UNREACHED = {
     "B43": "batches: there is no request with several items",
     "B54": "an answer of DNS that changes: the check is on the connected address, in tests/unit/steps_http_reach_test.c",
     "B55": "a hop from a public to a private address: needs a public server; the rows go from an allowed to a refused one",
-    "B60": "usage that comes late: there is no request that settles from outside",
-    "B66": "effects of kinds that are in doubt: tests/e2e/crash.py and tests/e2e/api.py",
+    "B60": "usage that comes late, twice or for an unknown id: tests/e2e/client_calls.py",
+    "B66": "effects of kinds that are in doubt: tests/crash and tests/e2e/api.py",
     "B69": "tool calls: there is no agent.loop; the rows send them to model.generate",
     **{f"B{number}": "repositories: they are made on the spot in tests/e2e/git_hostile.py"
        for number in range(71, 76)},
