@@ -33,6 +33,8 @@ struct st_git {
 	struct st_guard *guard;
 	struct st_git_call *calls; /* oldest first, those that run among them */
 	size_t n_running;
+	bool initialised; /* libgit2 was asked to start, with the first call */
+	bool ready;
 };
 
 /* ---- libgit2 for the whole process ---- */
@@ -66,11 +68,6 @@ int st_git_new(const struct st_git_settings *settings, struct st_git **out, stru
 		st_free(git);
 		return rc;
 	}
-	if (git_libgit2_init() < 0 || !forget_machine()) {
-		st_guard_free(git->guard);
-		st_free(git);
-		return st_fail(diag, ST_ERR_IO, "libgit2 cannot be set up");
-	}
 	*out = git;
 	return ST_OK;
 }
@@ -81,7 +78,9 @@ void st_git_free(struct st_git *git)
 		return;
 	}
 	assert(git->calls == NULL);
-	(void)git_libgit2_shutdown();
+	if (git->initialised) {
+		(void)git_libgit2_shutdown();
+	}
 	st_guard_free(git->guard);
 	st_free(git);
 }
@@ -173,6 +172,9 @@ static void run(uv_work_t *job)
 	struct st_git_work *work = &call->work;
 	struct st_diag diag = {0};
 	int rc = st_git_stopped(work) ? -1 : 0;
+	if (rc == 0 && !call->git->ready) {
+		rc = st_git_refuse(work, "git.io", "libgit2 cannot be set up");
+	}
 	if (rc == 0 && st_workspace_make(call->git->settings.base_dir, work->run, &work->space,
 					 &diag) != ST_OK) {
 		rc = st_git_refuse(work, "git.io", "%s", diag.text);
@@ -244,6 +246,10 @@ struct st_git_call *st_git_start(struct st_git *git, const struct st_grant *gran
 				 const struct st_git_spec *spec, const struct st_git_about *about)
 {
 	assert(grant != NULL);
+	if (!git->initialised) { /* a daemon that makes no such call does without its memory */
+		git->initialised = true;
+		git->ready = git_libgit2_init() >= 0 && forget_machine();
+	}
 	struct st_git_call *call = st_alloc(sizeof *call);
 	struct st_git_work *work = &call->work;
 	call->git = git;
